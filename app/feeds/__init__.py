@@ -1,0 +1,15 @@
+"""What each page computes for every epoch, out of the store and the engine's geometry."""
+
+from typing import Any
+
+from prunescope.app.feeds.alignment import AlignmentFeed
+from prunescope.app.feeds.curve import CurveFeed
+from prunescope.app.feeds.overview import OverviewFeed
+from prunescope.app.feeds.trajectories import TrajectoriesFeed
+
+FEEDS: dict[str, Any] = {
+    "curve": CurveFeed(),
+    "overview": OverviewFeed(),
+    "alignment": AlignmentFeed(),
+    "trajectories": TrajectoriesFeed(),
+}

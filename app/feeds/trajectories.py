@@ -1,0 +1,166 @@
+"""How did each filter get there? Every epoch's weight vectors in one declared basis."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from prunescope.app.feeds.words import chosen_layer, epoch_text, units
+from prunescope.app.figures import trajectories as figures
+from prunescope.engine.geometry import match_clusters, project_trajectory, spherical_kmeans
+from prunescope.engine.store import LayerInfo, Run
+
+COMPONENTS = 3
+
+
+@dataclass
+class TrajectoriesMemory:
+    run_name: str
+    layer: LayerInfo
+    n_clusters: int
+    basis: str
+    fitted_until: float
+    components: np.ndarray
+    mean: np.ndarray
+    explained: np.ndarray
+    plane: bool
+    first: np.ndarray
+    centers: np.ndarray | None = None
+
+
+class TrajectoriesFeed:
+    """Projections onto a basis that is fitted once and then kept, so that no path ever jumps."""
+
+    keys = ("layer", "basis", "fit", "k")
+
+    def begin(self, run: Run, view: dict[str, Any]) -> TrajectoriesMemory:
+        layer = chosen_layer(run, view["layer"])
+        epochs = run.epochs
+        # The link carries the epoch of the fit: the same picture tomorrow, whatever was trained since.
+        until = float(epochs[-1]) if view["fit"] < 0 else float(view["fit"])
+        count = max(1, int(np.searchsorted(epochs, until, side="right")))
+        plane = layer.fan_in == 2
+        trajectory = run.trajectory(layer.name)[:count]
+        if plane:
+            components, mean = np.eye(2), np.zeros(2)
+            explained = np.full(2, np.nan)
+        else:
+            fitted = project_trajectory(trajectory, n_components=min(COMPONENTS, layer.fan_in), basis=view["basis"])
+            components, mean, explained = fitted.components, fitted.mean, fitted.explained_variance_ratio
+        return TrajectoriesMemory(
+            run_name=run.name,
+            layer=layer,
+            n_clusters=min(int(view["k"]), layer.units),
+            basis=view["basis"],
+            fitted_until=float(epochs[count - 1]),
+            components=components,
+            mean=mean,
+            explained=explained,
+            plane=plane,
+            first=trajectory[0].astype(np.float64),
+        )
+
+    def row(self, run: Run, memory: TrajectoriesMemory, index: int, epoch: float) -> dict[str, Any]:
+        weights = run.weights(memory.layer.name, epoch).astype(np.float64)
+        n = memory.layer.units
+        centred = weights - memory.mean
+        points = centred @ memory.components.T
+        if points.shape[1] < COMPONENTS:
+            points = np.pad(points, ((0, 0), (0, COMPONENTS - points.shape[1])))
+        norms = np.linalg.norm(weights, axis=1)
+        labels = np.zeros(n, dtype=int)
+        if (norms > 0).all() and np.isfinite(weights).all():
+            found = spherical_kmeans(weights, memory.n_clusters, seed=0)
+            labels, centers = found.labels, found.centers
+            if memory.centers is not None:
+                renamed = match_clusters(memory.centers, centers)
+                labels, centers = renamed[labels], centers[np.argsort(renamed)]
+            memory.centers = centers
+        moved = np.linalg.norm(weights - memory.first, axis=1)
+        total = np.square(weights - weights.mean(axis=0)).sum()
+        spread = np.square(points - points.mean(axis=0)).sum(axis=0)
+        explained = spread / total if total > 0 else np.zeros(COMPONENTS)
+        shown = float(explained[:2].sum())
+        far = int(np.argmax(moved))
+        return {
+            "x": points[:, 0],
+            "y": points[:, 1],
+            "z": points[:, 2],
+            "labels": labels,
+            "norms": norms,
+            "moved": np.percentile(moved, [25, 50, 75]),
+            "explained": explained,
+            "finding": self._finding(memory, moved, norms, far, epoch),
+            "sub": " · ".join(
+                [
+                    memory.run_name,
+                    memory.layer.name,
+                    f"{units(memory.layer, n)} in {memory.layer.fan_in} dimensions",
+                    epoch_text(epoch),
+                ]
+            ),
+            "big": "all" if memory.plane else f"{100 * shown:.0f} %",
+            "big_note": "of the variance: these are the weights themselves"
+            if memory.plane
+            else "of this epoch's variance lies in the two axes",
+            "basis_note": "The plane itself: both weights of each neuron, nothing projected."
+            if memory.plane
+            else f"PCA of {self._basis_words(memory)}, fitted at {epoch_text(memory.fitted_until)}; later epochs are "
+            "projected, never refitted.",
+        }
+
+    @staticmethod
+    def _basis_words(memory: TrajectoriesMemory) -> str:
+        return {
+            "all": f"all weight vectors of epochs 0 to {memory.fitted_until:g}",
+            "first": "the weight vectors of epoch 0",
+            "last": f"the weight vectors of epoch {memory.fitted_until:g}",
+        }[memory.basis]
+
+    @staticmethod
+    def _finding(
+        memory: TrajectoriesMemory, moved: np.ndarray, norms: np.ndarray, far: int, epoch: float
+    ) -> str:
+        noun = units(memory.layer)
+        start = np.linalg.norm(memory.first, axis=1)
+        if epoch == 0 or not moved.any():
+            return f"{noun.capitalize()} of {memory.layer.name} stand where they were initialised."
+        ratio = float(np.median(moved) / max(np.median(start), 1e-12))
+        share = float(moved[np.argsort(moved)[-max(1, len(moved) // 10) :]].sum() / moved.sum())
+        return (
+            f"{noun.capitalize()} of {memory.layer.name} have moved {ratio:.1f} times their initial length; "
+            f"the most restless tenth did {100 * share:.0f} % of the way."
+        )
+
+    def templates(self, run: Run, memory: TrajectoriesMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
+        titles = self._titles(memory)
+        dims = "2" if memory.plane else view["dims"]
+        return {
+            "figures": {
+                "paths": figures.paths(
+                    theme,
+                    dims=dims,
+                    colour=view["colour"],
+                    n_clusters=memory.n_clusters,
+                    titles=titles,
+                    plane=memory.plane,
+                    noun=units(memory.layer)[:-1],
+                ),
+                "moved": figures.distance_moved(theme),
+                "explained": figures.variance_explained(theme, titles[: 3 if dims == "3" else 2]),
+            },
+            "texts": figures.texts(),
+            "lists": {},
+        }
+
+    @staticmethod
+    def _titles(memory: TrajectoriesMemory) -> tuple[str, ...]:
+        if memory.plane:
+            return ("first weight", "second weight", "")
+        return tuple(
+            f"PC {i + 1}" + (f" ({100 * share:.1f} %)" if np.isfinite(share) else "")
+            for i, share in enumerate([*memory.explained, np.nan, np.nan][:3])
+        )
+
+    def settled(self, memory: TrajectoriesMemory) -> dict[str, Any]:
+        return {"layer": memory.layer.name, "fit": memory.fitted_until}

@@ -1,0 +1,209 @@
+"""How paths of weight vectors are drawn."""
+
+from typing import Any
+
+import numpy as np
+
+from prunescope.app.figures.template import ref
+from prunescope.app.figures.theme import SYMBOLS, Theme, axis, base_layout, cluster_colour
+
+
+def _groups(theme: Theme, colour: str, n_clusters: int) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """Name, colour, symbol and which units, for every pair of traces."""
+    if colour != "cluster":
+        return [("units", theme.data[0], "circle", {})]
+    groups = [
+        (f"cluster {c + 1}", cluster_colour(theme, c), SYMBOLS[c % len(SYMBOLS)], {"where": "labels", "equals": c})
+        for c in range(n_clusters)
+    ]
+    return groups
+
+
+def paths(
+    theme: Theme, *, dims: str, colour: str, n_clusters: int, titles: tuple[str, ...], plane: bool, noun: str
+) -> dict[str, Any]:
+    """Each unit's path through the epochs up to the scrubber, its present place marked.
+
+    One trace a cluster, its paths parted by gaps: a trace a unit would take three times as long to draw.
+    """
+    three = dims == "3"
+    data: list[dict[str, Any]] = []
+    axes = ("x", "y", "z") if three else ("x", "y")
+    kind = "scatter3d" if three else "scatter"
+    groups = _groups(theme, colour, n_clusters)
+    for name, tone, _, which in groups:
+        data.append(
+            {
+                "type": kind,
+                "mode": "lines",
+                "name": f"{name}, path",
+                "line": {"color": tone, "width": 2 if three else 1},
+                "opacity": 0.55,
+                "connectgaps": False,
+                "hoverinfo": "skip",
+            }
+            | {a: ref(a, "paths", **which) for a in axes}
+        )
+    for name, tone, symbol, which in groups:
+        marker: dict[str, Any] = {
+            "size": 4 if three else 7,
+            "color": tone,
+            "symbol": symbol if not three or symbol in ("circle", "square", "diamond", "cross", "x") else "circle",
+            "line": {"width": 0.8, "color": theme.panel},
+        }
+        if colour == "norm":
+            marker |= {
+                "color": ref("norms"),
+                "colorscale": [[0, theme.ramp[0]], [1, theme.data[1]]],
+                "showscale": True,
+                "colorbar": {"title": {"text": "norm"}, "thickness": 10, "outlinewidth": 0, "len": 0.7},
+            }
+        data.append(
+            {
+                "type": kind,
+                "mode": "markers",
+                "name": name,
+                "marker": marker,
+                "text": ref("@unit", like="x", **which),
+                "customdata": ref("norms", **which),
+                "hovertemplate": f"{noun} %{{text}} · norm %{{customdata:.3f}}<extra>{name}</extra>",
+            }
+            | {a: ref(a, **which) for a in axes}
+        )
+    if plane:
+        data += _true_directions(theme)
+    if three:
+        scene = {
+            f"{a}axis": {
+                "title": {"text": title, "font": {"size": 12}},
+                "gridcolor": theme.line,
+                "color": theme.muted,
+                "showbackground": False,
+                "zerolinecolor": theme.line,
+            }
+            for a, title in zip(axes, titles, strict=False)
+        }
+        return {
+            "data": data,
+            "layout": base_layout(theme, scene=scene | {"aspectmode": "cube"}, margin={"l": 0, "r": 0, "t": 0, "b": 0}),
+        }
+    return {
+        "data": data,
+        "layout": base_layout(
+            theme,
+            xaxis=axis(theme, titles[0]),
+            yaxis=axis(theme, titles[1], scaleanchor="x", scaleratio=1),
+        ),
+    }
+
+
+def _true_directions(theme: Theme) -> list[dict[str, Any]]:
+    """The four patterns of XORD, the directions that Brutzkus & Globerson prove neurons to take."""
+    corners = ((1, 1, "p₁"), (1, -1, "p₂"), (-1, -1, "p₃"), (-1, 1, "p₄"))
+    xs: list[float] = []
+    ys: list[float] = []
+    for x, y, _ in corners:
+        xs += [0, x, np.nan]
+        ys += [0, y, np.nan]
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "true directions",
+            "x": np.asarray(xs) * 1e3,
+            "y": np.asarray(ys) * 1e3,
+            "line": {"color": theme.null, "width": 1, "dash": "dot"},
+            "hoverinfo": "skip",
+        },
+        {
+            "type": "scatter",
+            "mode": "markers+text",
+            "name": "patterns",
+            "x": [c[0] for c in corners],
+            "y": [c[1] for c in corners],
+            "text": [c[2] for c in corners],
+            "textposition": "top center",
+            "textfont": {"color": theme.muted, "size": 14},
+            "marker": {"color": theme.null, "symbol": "diamond", "size": 8},
+            "hovertemplate": "pattern %{text} (%{x}, %{y})<extra></extra>",
+        },
+    ]
+
+
+def distance_moved(theme: Theme) -> dict[str, Any]:
+    """How far weight vectors stand from where they began: median and middle half."""
+    epochs = ref("@epoch", "until")
+    return {
+        "data": [
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": "three quarters",
+                "x": epochs,
+                "y": ref("moved", "until", col=2),
+                "line": {"width": 0},
+                "hoverinfo": "skip",
+            },
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": "one quarter",
+                "x": epochs,
+                "y": ref("moved", "until", col=0),
+                "fill": "tonexty",
+                "fillcolor": theme.null_soft,
+                "line": {"width": 0},
+                "hoverinfo": "skip",
+            },
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": "median",
+                "x": epochs,
+                "y": ref("moved", "until", col=1),
+                "line": {"color": theme.data[0], "width": 2},
+                "hovertemplate": "epoch %{x}: %{y:.3f}<extra></extra>",
+            },
+        ],
+        "layout": base_layout(
+            theme,
+            xaxis=axis(theme, "epoch", showgrid=False),
+            yaxis=axis(theme, "distance from init", rangemode="tozero"),
+        ),
+    }
+
+
+def variance_explained(theme: Theme, titles: tuple[str, ...]) -> dict[str, Any]:
+    """Share of each epoch's variance that lies in the axes shown."""
+    data = []
+    for i, title in enumerate(titles):
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": title,
+                "stackgroup": "explained",
+                "x": ref("@epoch", "until"),
+                "y": ref("explained", "until", col=i),
+                "line": {"width": 1, "color": theme.data[i]},
+                "hovertemplate": title + ", epoch %{x}: %{y:.1%}<extra></extra>",
+            }
+        )
+    return {
+        "data": data,
+        "layout": base_layout(
+            theme,
+            xaxis=axis(theme, "epoch", showgrid=False),
+            yaxis=axis(theme, "variance in the axes", range=[0, 1], tickformat=".0%"),
+        ),
+    }
+
+
+def texts() -> dict[str, Any]:
+    return {
+        "trajectories-finding": ref("finding"),
+        "trajectories-sub": ref("sub"),
+        "trajectories-big": ref("big"),
+        "trajectories-big-note": ref("big_note"),
+        "trajectories-basis": ref("basis_note"),
+    }

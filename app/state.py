@@ -1,0 +1,187 @@
+"""The view state: everything a user can set, that a link must carry and a reload must bring back.
+
+One table feeds the URL, the controls and the server's checks, so that a key cannot mean
+one thing in the address bar and another in a slider.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Kind = Literal["text", "number", "choice", "flag"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """One thing a user can set.
+
+    ``reach`` says who must answer a change: ``rows`` asks the server to compute, ``template`` asks it
+    only how to draw, ``local`` needs nobody.
+    """
+
+    name: str
+    kind: Kind
+    label: str
+    default: Any
+    reach: Literal["rows", "template", "local"]
+    pages: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    choices: tuple[tuple[str, str], ...] = ()
+    unit: str = ""
+    help: str = ""
+    more: bool = False
+
+    def read(self, raw: str | None) -> Any:
+        """The value a link carries, or the default where it carries none that is possible."""
+        if raw is None:
+            return self.default
+        if self.kind == "flag":
+            return raw == "1"
+        if self.kind == "number":
+            try:
+                value = float(raw)
+            except ValueError:
+                return self.default
+            if value != value or not self._low <= value <= self._high:
+                return self.default
+            return int(value) if value == int(value) else value
+        if self.kind == "choice":
+            return raw if raw in dict(self.choices) else self.default
+        return raw[:200]
+
+    @property
+    def _low(self) -> float:
+        return -1e12 if self.minimum is None else self.minimum
+
+    @property
+    def _high(self) -> float:
+        return 1e12 if self.maximum is None else self.maximum
+
+
+PAGES: dict[str, str] = {
+    "overview": "Overview",
+    "alignment": "Alignment",
+    "trajectories": "Trajectories",
+}
+
+_ALIGNED = ("alignment", "trajectories")
+
+KEYS: tuple[Key, ...] = (
+    Key(name="run", kind="text", label="Run", default="", reach="rows"),
+    Key(name="layer", kind="text", label="Layer", default="", reach="rows"),
+    Key(name="epoch", kind="number", label="Epoch", default=-1, minimum=-1, reach="local"),
+    Key(name="follow", kind="flag", label="Follow latest", default=True, reach="local"),
+    Key(
+        name="k",
+        kind="number",
+        label="Clusters k",
+        default=4,
+        minimum=1,
+        maximum=12,
+        step=1,
+        reach="rows",
+        pages=_ALIGNED,
+        help="Brutzkus & Globerson use four.",
+    ),
+    Key(
+        name="pct",
+        kind="number",
+        label="Ignore norms below",
+        default=0,
+        minimum=0,
+        maximum=90,
+        step=5,
+        unit="pct.",
+        reach="rows",
+        pages=("alignment",),
+        help="Units that stayed tiny have a direction, but no effect.",
+    ),
+    Key(
+        name="weight",
+        kind="choice",
+        label="Count units",
+        default="equal",
+        choices=(("equal", "equally"), ("norm", "by norm")),
+        reach="rows",
+        pages=("alignment",),
+    ),
+    Key(
+        name="against",
+        kind="choice",
+        label="Compare with",
+        default="both",
+        choices=(("first", "epoch 0"), ("null", "random"), ("both", "both")),
+        reach="template",
+        pages=("alignment",),
+    ),
+    Key(
+        name="normalise",
+        kind="choice",
+        label="Directions",
+        default="raw",
+        choices=(("raw", "as they are"), ("centred", "mean removed")),
+        reach="rows",
+        pages=("alignment",),
+        more=True,
+    ),
+    Key(
+        name="basis",
+        kind="choice",
+        label="Fit the basis on",
+        default="all",
+        choices=(("all", "all epochs"), ("first", "first"), ("last", "last")),
+        reach="rows",
+        pages=("trajectories",),
+    ),
+    Key(name="fit", kind="number", label="Fitted until", default=-1, minimum=-1, reach="rows"),
+    Key(
+        name="dims",
+        kind="choice",
+        label="Dimensions",
+        default="2",
+        choices=(("2", "2-D"), ("3", "3-D")),
+        reach="template",
+        pages=("trajectories",),
+    ),
+    Key(
+        name="colour",
+        kind="choice",
+        label="Colour by",
+        default="cluster",
+        choices=(("cluster", "cluster"), ("norm", "norm"), ("none", "one colour")),
+        reach="template",
+        pages=("trajectories",),
+    ),
+    Key(
+        name="tail",
+        kind="number",
+        label="Tail",
+        default=0,
+        minimum=0,
+        maximum=100,
+        step=1,
+        unit="epochs",
+        reach="local",
+        pages=("trajectories",),
+        help="0 draws the whole path.",
+    ),
+    Key(name="theme", kind="choice", label="Theme", default="auto", reach="template",
+        choices=(("auto", "auto"), ("light", "light"), ("dark", "dark"))),
+    Key(name="sidebar", kind="flag", label="Runs", default=True, reach="local"),
+    Key(name="full", kind="text", label="Full screen", default="", reach="local"),
+    Key(name="log", kind="text", label="Log axes", default="", reach="local"),
+)  # fmt: skip
+
+BY_NAME = {key.name: key for key in KEYS}
+
+
+def read_view(raw: Mapping[str, str]) -> dict[str, Any]:
+    """A whole, possible view out of whatever a link says; unknown keys are ignored."""
+    return {key.name: key.read(raw.get(key.name)) for key in KEYS}
+
+
+def client_spec() -> dict[str, Any]:
+    """The table as the browser needs it (JSON)."""
+    return {"pages": list(PAGES), "keys": [asdict(key) for key in KEYS]}
