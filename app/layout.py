@@ -1,0 +1,125 @@
+"""The frame around all pages: runs at the left, pages on top, time below."""
+
+import json
+from typing import Any
+
+from dash import html
+
+from prunescope.app.feeds import FEEDS
+from prunescope.app.figures import theme
+from prunescope.app.pages import alignment, overview, trajectories
+from prunescope.app.state import PAGES, client_spec
+
+LAYOUTS = {
+    "overview": overview.layout,
+    "alignment": alignment.layout,
+    "trajectories": trajectories.layout,
+}
+
+RECORDER_LINES = """from prunescope.engine import Recorder
+
+with Recorder("{logdir}", name="mine", model=model) as recorder:
+    for epoch in range(1, epochs + 1):
+        ...                       # your training, unchanged
+        recorder.log(epoch, {{"val/accuracy": accuracy}})"""
+
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+{%metas%}
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Prunescope</title>
+<link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
+<style>__TOKENS__</style>
+{%css%}
+</head>
+<body>
+{%app_entry%}
+<footer>{%config%}{%scripts%}{%renderer%}</footer>
+</body>
+</html>"""
+
+
+def index_string() -> str:
+    """Dash's page shell with the colour tokens in it, so that nothing is ever painted in the wrong theme."""
+    return INDEX.replace("__TOKENS__", theme.css_variables())
+
+
+def page(settings: Any) -> html.Div:
+    """Everything that is on screen before the first number arrives."""
+    spec = client_spec() | {
+        "feeds": {name: list(feed.keys) for name, feed in FEEDS.items()},
+        "titles": PAGES,
+    }
+    return html.Div(
+        id="app",
+        className="without-run",
+        children=[
+            html.A("Skip to the page", href="#main", className="skip"),
+            _top(),
+            _runs(),
+            html.Main(
+                id="main",
+                className="main",
+                tabIndex=-1,
+                children=[*(LAYOUTS[name]() for name in PAGES), _welcome(settings)],
+            ),
+            html.Footer(className="foot", children=[html.Div(id="scrubber")], **{"aria-label": "Time"}),
+            html.Div(id="shade"),
+            html.Div(id="toast", hidden=True, role="status"),
+        ],
+        **{"data-spec": json.dumps(spec)},
+    )
+
+
+def _top() -> html.Header:
+    return html.Header(
+        className="top",
+        children=[
+            html.Button("☰", type="button", className="icon-button", **{"data-do": "runs", "aria-label": "Runs"}),
+            html.A([html.I(), html.Span("Prunescope")], href="/", className="brand", **{"aria-label": "Prunescope"}),
+            html.Nav(
+                className="nav",
+                children=[html.A(title, href=f"/{name}", **{"data-page": name}) for name, title in PAGES.items()],
+                **{"aria-label": "Pages"},
+            ),
+            html.Div(id="badge", className="badge", role="status", children=[html.I(), html.Span()], **{"data-state": "idle"}),
+            html.Div(id="layer-pick"),
+            html.Button("Copy link", type="button", className="button wide-only", **{"data-do": "link"}),
+            html.Button("◐", type="button", id="theme-button", className="icon-button wide-only", **{"data-do": "theme", "aria-label": "Theme"}),
+            html.Button("?", type="button", className="icon-button wide-only", **{"data-do": "keys", "aria-label": "Keys"}),
+            html.Button("⚙", type="button", className="icon-button narrow-only", **{"data-do": "rail", "aria-label": "Controls"}),
+        ],
+    )
+
+
+def _runs() -> html.Aside:
+    return html.Aside(
+        className="runs",
+        children=[
+            html.Div(
+                className="runs-head",
+                children=[html.H2("Runs"), html.Button("New run", type="button", className="small", **{"data-do": "new"})],
+            ),
+            html.Div(id="runs-filter"),
+            html.Ul(id="runs-list"),
+            html.P("No run yet.", id="runs-empty", className="card-text", hidden=True),
+        ],
+        **{"aria-label": "Runs"},
+    )
+
+
+def _welcome(settings: Any) -> html.Div:
+    return html.Div(
+        className="welcome",
+        children=[
+            html.H1("Nothing recorded here yet."),
+            html.P(["Prunescope looks at ", html.Code(str(settings.logdir)), ". Three ways to fill it:"]),
+            html.P("Train one of the built-in networks:"),
+            html.Button("New run", type="button", className="primary", **{"data-do": "new"}),
+            html.P("Or on the shell:"),
+            html.Pre(f"prunescope train --dataset digits --model channels --init-scale 0.1 --logdir {settings.logdir}"),
+            html.P("Or add four lines to a training loop of your own:"),
+            html.Pre(RECORDER_LINES.format(logdir=settings.logdir)),
+        ],
+    )

@@ -1,0 +1,73 @@
+// Controls: built from the table of view keys (app/state.py), as the browser's own elements, so that keyboard,
+// touch and screen readers work by themselves. They write to the view and follow it.
+window.prunescope = window.prunescope || {};
+(function (ps) {
+  "use strict";
+  let counter = 0;
+
+  ps.el = function el(tag, attributes = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (value === null || value === undefined || value === false) continue;
+      if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+      else if (name === "class") element.className = value;
+      else element.setAttribute(name, value === true ? "" : value);
+    }
+    element.append(...children.filter((child) => child !== null && child !== undefined));
+    return element;
+  };
+
+  function range(key, el) {
+    const id = `control-${key.name}-${counter++}`;
+    const shown = el("output", { for: id });
+    const input = el("input", { type: "range", id, min: key.minimum, max: key.maximum, step: key.step || 1, title: key.help || null,
+      oninput: () => ps.set({ [key.name]: Number(input.value) }) });
+    const follow = (value) => {
+      if (Number(input.value) !== value) input.value = value;
+      const words = key.unit ? `${value} ${key.unit}` : String(value);
+      shown.textContent = words;
+      input.setAttribute("aria-valuetext", words);
+      input.style.setProperty("--share", `${(100 * (value - key.minimum)) / (key.maximum - key.minimum)}%`);
+    };
+    return [el("div", { class: "control" }, el("div", { class: "control-head" }, el("label", { for: id }, key.label), shown), input), follow];
+  }
+
+  function segments(key, el) {
+    const name = `control-${key.name}-${counter++}`;
+    const inputs = key.choices.map(([value]) => el("input", { type: "radio", name, value, id: `${name}-${value}`,
+      onchange: (event) => event.target.checked && ps.set({ [key.name]: value }) }));
+    const items = key.choices.map(([value, words], i) => el("span", {}, inputs[i], el("label", { for: `${name}-${value}` }, words)));
+    const box = el("fieldset", { class: "control segments" }, el("legend", {}, key.label), el("div", {}, ...items));
+    return [box, (value) => inputs.forEach((input) => { input.checked = input.value === value; })];
+  }
+
+  function choice(key, el) {
+    const id = `control-${key.name}-${counter++}`;
+    const select = el("select", { id, onchange: () => ps.set({ [key.name]: select.value }) },
+      ...key.choices.map(([value, words]) => el("option", { value }, words)));
+    return [el("div", { class: "control" }, el("div", { class: "control-head" }, el("label", { for: id }, key.label)), select],
+      (value) => { select.value = value; }];
+  }
+
+  function flag(key, el) {
+    const input = el("input", { type: "checkbox", role: "switch", onchange: () => ps.set({ [key.name]: input.checked }) });
+    return [el("label", { class: "control switch" }, input, key.label), (value) => { input.checked = value; }];
+  }
+
+  function build(key) {
+    if (key.kind === "number") return range(key, ps.el);
+    if (key.kind === "flag") return flag(key, ps.el);
+    return (key.choices.length > 3 ? choice : segments)(key, ps.el);
+  }
+
+  ps.startControls = function () {
+    for (const place of document.querySelectorAll("[data-control]")) {
+      const key = ps.key(place.dataset.control);
+      if (!key) continue;
+      const [element, follow] = build(key);
+      place.append(element);
+      follow(ps.view()[key.name]);
+      ps.onView((changed, view) => { if (changed.includes(key.name)) follow(view[key.name]); });
+    }
+  };
+})(window.prunescope);

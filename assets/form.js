@@ -1,0 +1,112 @@
+// New run: the same settings as on the shell, from the same table; problems stand beside the field they are about.
+window.prunescope = window.prunescope || {};
+(function (ps) {
+  "use strict";
+  const GROUPS = { data: "Data", model: "Model", training: "Training", recording: "Recording" };
+  // What most people change; the rest waits under "More settings".
+  const FIRST = ["name", "dataset", "model", "epochs", "init_scale", "lr", "seed"];
+  let fields = null;
+
+  async function load() {
+    if (fields) return fields;
+    const answer = await fetch("/api/form");
+    if (!answer.ok) throw new Error("The list of settings could not be loaded. Reload the page.");
+    fields = (await answer.json()).fields;
+    return fields;
+  }
+
+  function input(field) {
+    const id = "field-" + field.name;
+    const common = { id, name: field.name, "aria-describedby": `${id}-help ${id}-problem` };
+    let element;
+    if (field.choices && field.choices.length && field.kind !== "str") {
+      element = ps.el("select", common, ...field.choices.map((value) => ps.el("option", { value, selected: value === field.default }, value)));
+    } else if (field.kind === "bool") {
+      element = ps.el("input", { ...common, type: "checkbox", checked: field.default === true });
+    } else if (field.kind === "int" || field.kind === "float") {
+      element = ps.el("input", { ...common, type: "text", inputmode: "decimal", value: field.default ?? "", autocomplete: "off" });
+    } else {
+      const value = Array.isArray(field.default) ? field.default.join(", ") : field.default ?? "";
+      element = ps.el("input", { ...common, type: "text", value, autocomplete: "off", list: field.choices && field.choices.length ? id + "-list" : null });
+    }
+    const list = element.getAttribute("list") ? ps.el("datalist", { id: id + "-list" }, ...field.choices.map((value) => ps.el("option", { value }))) : null;
+    return ps.el("div", { class: "field" }, ps.el("label", { for: id }, field.label), element, list,
+      ps.el("p", { class: "field-help", id: id + "-help" }, field.help), ps.el("p", { class: "field-problem", id: id + "-problem", role: "alert" }));
+  }
+
+  function read(form) {
+    const config = {};
+    for (const field of fields) {
+      const element = form.elements[field.name];
+      if (!element) continue;
+      const raw = element.type === "checkbox" ? element.checked : element.value.trim();
+      if (raw === "" && (field.default === null || field.default === "")) continue;
+      if (field.kind === "int" || field.kind === "float") config[field.name] = raw !== "" && Number.isFinite(Number(raw)) ? Number(raw) : raw;
+      else if (field.kind === "list") config[field.name] = raw.split(",").map((part) => part.trim()).filter(Boolean);
+      else config[field.name] = raw;
+    }
+    return config;
+  }
+
+  function showProblems(form, problems) {
+    let first = null;
+    for (const field of fields) {
+      const element = form.elements[field.name];
+      const text = problems[field.name] || "";
+      document.getElementById(`field-${field.name}-problem`).textContent = text;
+      element.setAttribute("aria-invalid", String(Boolean(text)));
+      if (text && !first) first = element;
+    }
+    const rest = Object.keys(problems).filter((name) => !fields.some((field) => field.name === name));
+    form.querySelector(".form-problem").textContent = rest.map((name) => problems[name]).join(" ");
+    if (first) { first.closest("details")?.setAttribute("open", ""); first.focus(); }
+  }
+
+  async function check(form) {
+    try {
+      const told = await ps.post("/api/validate", { config: read(form) });
+      showQuietly(form, told.problems || {});
+    } catch (problem) { if (problem.told && problem.told.problems) showQuietly(form, problem.told.problems); }
+  }
+  function showQuietly(form, problems) {
+    const focused = document.activeElement;
+    showProblems(form, problems);
+    if (focused && form.contains(focused)) focused.focus();
+  }
+
+  async function submit(event, form, box) {
+    event.preventDefault();
+    const button = form.querySelector("[type=submit]");
+    button.disabled = true;
+    button.textContent = "Starting …";
+    try {
+      const told = await ps.post("/api/runs", { config: read(form) });
+      box.close();
+      ps.set({ run: told.run, layer: "", epoch: -1, follow: true, fit: -1 }, { push: true });
+    } catch (problem) {
+      showProblems(form, (problem.told && problem.told.problems) || { "": problem.message });
+    } finally {
+      button.disabled = false;
+      button.textContent = "Start training";
+    }
+  }
+
+  ps.newRun = async function () {
+    try { await load(); } catch (problem) { ps.toast(problem.message); return; }
+    const first = FIRST.map((name) => fields.find((field) => field.name === name)).filter(Boolean);
+    const rest = fields.filter((field) => !FIRST.includes(field.name));
+    const more = ps.el("details", { class: "more-settings" }, ps.el("summary", {}, "More settings"));
+    for (const [group, title] of Object.entries(GROUPS)) {
+      const some = rest.filter((field) => field.group === group);
+      if (some.length) more.append(ps.el("h3", {}, title), ps.el("div", { class: "fields" }, ...some.map(input)));
+    }
+    const form = ps.el("form", { novalidate: true }, ps.el("div", { class: "fields" }, ...first.map(input)), more,
+      ps.el("p", { class: "form-problem", role: "alert" }),
+      ps.el("div", { class: "form-actions" }, ps.el("button", { type: "submit", class: "primary" }, "Start training")));
+    const box = ps.dialog("New run", form);
+    box.classList.add("wide");
+    form.addEventListener("submit", (event) => submit(event, form, box));
+    form.addEventListener("change", () => check(form));
+    form.elements[FIRST[0]].focus();
+  };
+})(window.prunescope);

@@ -1,0 +1,170 @@
+// What every figure offers, the same everywhere: full screen, log axis, its data, a link, files, and how it is computed.
+window.prunescope = window.prunescope || {};
+(function (ps) {
+  "use strict";
+  const el = (...given) => ps.el(...given);
+  let open = null;
+
+  function fileName(box, ending) {
+    const view = ps.view();
+    const parts = [view.run, view.layer, box.dataset.figure, `epoch-${box.dataset.epoch}`];
+    return parts.filter(Boolean).join("_").replace(/[^\w.-]+/g, "-") + "." + ending;
+  }
+
+  function save(blob, name) {
+    const link = el("a", { href: URL.createObjectURL(blob), download: name });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
+  // Exports stay light: paper is white.
+  async function image(box, format) {
+    const view = ps.view();
+    const plot = box.querySelector(".plot");
+    const query = new URLSearchParams({ feed: box.closest(".page").dataset.feed, run: view.run, have: "999999999", boot: ps.feed("curve").boot, theme_now: "light" });
+    for (const key of ps.spec().keys) if (key.reach !== "local" && !["run", "theme"].includes(key.name) && view[key.name] !== key.default) query.set(key.name, view[key.name]);
+    const template = await ps.templateOnce(query, box.dataset.figure);
+    const feed = ps.feed(box.closest(".page").dataset.feed);
+    const filled = ps.fill({ data: template.data, layout: template.layout }, feed, ps.cursor(feed), view.tail);
+    const axes = {};
+    for (const name of Object.keys(plot.layout)) {
+      if (/^[xy]axis/.test(name) && plot.layout[name].range) axes[name] = { ...filled.layout[name], range: [...plot.layout[name].range], autorange: false, type: plot.layout[name].type };
+      if (/^scene/.test(name)) axes[name] = { ...filled.layout[name], camera: plot.layout[name].camera };
+    }
+    const data = filled.data.map((trace, i) => ({ ...trace, visible: plot.data[i] ? plot.data[i].visible : true }));
+    const layout = { ...filled.layout, ...axes, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff" };
+    const url = await window.Plotly.toImage({ data, layout }, { format, width: plot.clientWidth, height: plot.clientHeight, scale: format === "png" ? 3 : 1 });
+    save(await (await fetch(url)).blob(), fileName(box, format));
+  }
+
+  // Exactly the plotted points: one row a point, the trace's name beside it.
+  ps.csvOf = function (plot) {
+    const names = ["trace"];
+    for (const trace of plot.data) for (const key of ["x", "y", "z", "text"]) if (trace[key] && !names.includes(key)) names.push(key);
+    const quote = (value) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
+    const cell = (list, i) => (list === undefined || list === null || list[i] === undefined || list[i] === null || Number.isNaN(list[i]) ? "" : quote(list[i]));
+    const lines = [names.join(",")];
+    plot.data.forEach((trace, t) => {
+      if (trace.type === "heatmap") {
+        const full = plot._fullData[t];
+        trace.z.forEach((row, i) => row.forEach((value, j) => lines.push(names.map((name) => name === "trace" ? quote(trace.name || t) : name === "x" ? cell(full.x, j) : name === "y" ? cell(full.y, i) : name === "z" ? cell(row, j) : "").join(","))));
+        return;
+      }
+      const x = list(trace.x), y = list(trace.y);
+      const count = Math.max(x.length, y.length);
+      for (let i = 0; i < count; i++) lines.push(names.map((name) => name === "trace" ? quote(trace.name || t) : cell(list(trace[name]), i)).join(","));
+    });
+    return lines.join("\n") + "\n";
+  };
+  function list(values) {
+    if (values === undefined || values === null) return [];
+    return values.bdata ? decode(values) : values;
+  }
+  function decode({ dtype, bdata }) {
+    const bytes = Uint8Array.from(atob(bdata), (c) => c.charCodeAt(0));
+    return new { f4: Float32Array, f8: Float64Array, i4: Int32Array, i1: Int8Array, i2: Int16Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array }[dtype](bytes.buffer);
+  }
+
+  function close() { if (open) { open.remove(); open = null; } }
+
+  function table(box) {
+    const lines = ps.csvOf(box.querySelector(".plot")).trimEnd().split("\n").slice(0, 501).map((line) => line.match(/("([^"]|"")*"|[^,]*)(,|$)/g).map((cell) => cell.replace(/,$/, "").replace(/^"|"$/g, "").replaceAll('""', '"')));
+    const rows = lines.slice(1).map((cells) => el("tr", {}, ...cells.slice(0, lines[0].length).map((cell) => el("td", {}, cell))));
+    const content = el("table", { class: "data" }, el("thead", {}, el("tr", {}, ...lines[0].map((cell) => el("th", { scope: "col" }, cell)))), el("tbody", {}, ...rows));
+    ps.dialog("Data of this figure", el("div", {}, el("p", {}, lines.length > 500 ? "The first 500 points. The CSV has them all." : ""), content));
+  }
+
+  ps.dialog = function (title, content) {
+    const box = el("dialog", { "aria-label": title }, el("div", { class: "dialog-head" }, el("h2", {}, title), el("button", { type: "button", "aria-label": "Close", class: "close", onclick: () => box.close() }, "×")), content);
+    box.addEventListener("close", () => box.remove());
+    box.addEventListener("click", (event) => { if (event.target === box) box.close(); });
+    document.body.append(box);
+    box.showModal();
+    return box;
+  };
+
+  function how(box) {
+    const text = box.querySelector(".how");
+    const copy = text.cloneNode(true);
+    copy.hidden = false;
+    ps.dialog("How is this computed?", copy);
+  }
+
+  function toggleLog(id) {
+    const now = ps.view().log.split(",").filter(Boolean);
+    ps.set({ log: (now.includes(id) ? now.filter((other) => other !== id) : [...now, id]).join(",") });
+  }
+
+  async function copyLink(id) {
+    const link = new URL(ps.address(), location.href);
+    if (id) link.searchParams.set("full", id);
+    if (ps.view().follow) link.searchParams.delete("epoch");
+    try { await navigator.clipboard.writeText(link.href); ps.toast("Link copied: it opens exactly this view."); }
+    catch { ps.dialog("Copy this link", el("p", { class: "link" }, link.href)); }
+  }
+  ps.copyLink = copyLink;
+
+  function items(box) {
+    const id = box.dataset.figure;
+    const fail = (work) => () => Promise.resolve(work()).catch((problem) => ps.toast(`Export failed: ${problem.message}`));
+    const drawn = Boolean(box.querySelector(".plot").data);
+    const list = [
+      [ps.view().full === id ? "Leave full screen" : "Full screen", () => ps.set({ full: ps.view().full === id ? "" : id })],
+      ["Log axis", () => toggleLog(id), ps.view().log.split(",").includes(id)],
+    ];
+    if (drawn) list.push(
+      ["Data", () => table(box)],
+      ["Save SVG", fail(() => image(box, "svg"))],
+      ["Save PNG", fail(() => image(box, "png"))],
+      ["Save CSV", fail(() => save(new Blob([ps.csvOf(box.querySelector(".plot"))], { type: "text/csv" }), fileName(box, "csv")))],
+    );
+    list.push(["Copy link", () => copyLink(id)], ["How is this computed?", () => how(box)]);
+    return list;
+  }
+
+  function show(button) {
+    const box = button.closest("[data-figure]");
+    close();
+    const menu = el("div", { class: "menu", role: "menu", "aria-label": "Figure" }, ...items(box).map(([words, act, on]) =>
+      el("button", { type: "button", role: on === undefined ? "menuitem" : "menuitemcheckbox", "aria-checked": on === undefined ? null : String(on), onclick: () => { close(); button.focus(); act(); } }, words)));
+    menu.addEventListener("keydown", (event) => {
+      const all = [...menu.children], at = all.indexOf(document.activeElement);
+      if (event.key === "ArrowDown") all[(at + 1) % all.length].focus();
+      else if (event.key === "ArrowUp") all[(at - 1 + all.length) % all.length].focus();
+      else if (event.key === "Escape" || event.key === "Tab") { close(); button.focus(); }
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    box.append(menu);
+    open = menu;
+    menu.firstChild.focus();
+  }
+
+  function showFull() {
+    const id = ps.view().full;
+    let any = false;
+    for (const box of document.querySelectorAll("[data-figure]")) {
+      const now = box.dataset.figure === id && Boolean(box.closest(".page:not([hidden])"));
+      any = any || now;
+      box.classList.toggle("is-full", now);
+    }
+    document.getElementById("app").classList.toggle("has-full", any);
+    ps.requestDraw();
+  }
+  ps.showFull = showFull;
+
+  ps.startMenus = function () {
+    document.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-menu]");
+      const asks = event.target.closest("[data-how]");
+      if (button) { if (open && open.parentElement === button.closest("[data-figure]")) close(); else show(button); }
+      else if (asks) how(asks.closest("[data-figure]"));
+      else if (open && !open.contains(event.target)) close();
+    });
+    ps.onView((changed) => { if (changed.includes("full") || changed.includes("page")) showFull(); });
+    showFull();
+  };
+})(window.prunescope);

@@ -1,0 +1,296 @@
+// Rows: what each page shows, one set of named values an epoch. The page keeps what it has, asks for what
+// it lacks, and fills a figure's holes from it. The rules of filling are those of app/figures/template.py.
+window.prunescope = window.prunescope || {};
+(function (ps) {
+  "use strict";
+  const KEPT_FEEDS = 12;
+  const feeds = new Map();
+
+  class Column {
+    constructor(dtype, width) {
+      this.width = width;
+      this.Type = dtype === "<i4" ? Int32Array : Float32Array;
+      this.data = new this.Type(64 * Math.max(1, width));
+      this.length = 0;
+    }
+    append(values, rows) {
+      const used = this.length * this.width;
+      if (used + values.length > this.data.length) {
+        const grown = new this.Type(Math.max(2 * this.data.length, used + values.length));
+        grown.set(this.data.subarray(0, used));
+        this.data = grown;
+      }
+      this.data.set(values, used);
+      this.length += rows;
+    }
+    row(i) { return this.data.subarray(i * this.width, (i + 1) * this.width); }
+  }
+
+  class PlainColumn {
+    constructor() { this.values = []; }
+    get length() { return this.values.length; }
+    append(values) { this.values.push(...values); }
+    row(i) { return this.values[i]; }
+  }
+
+  function keysOf(feedName) { return ps.spec().feeds[feedName] || []; }
+
+  function identity(feedName, view) {
+    return [feedName, view.run, ...keysOf(feedName).map((name) => view[name])].join("\u0001");
+  }
+
+  function blank(feedName) {
+    return { name: feedName, epochs: [], columns: new Map(), figures: {}, texts: {}, lists: {}, total: 0,
+             boot: "", error: "", templateKey: "", busy: null, again: false, used: 0 };
+  }
+
+  ps.feed = function (feedName) {
+    const view = ps.view();
+    if (!view.run) return null;
+    const id = identity(feedName, view);
+    let feed = feeds.get(id);
+    if (!feed) {
+      feed = blank(feedName);
+      feeds.set(id, feed);
+      if (feeds.size > KEPT_FEEDS) {
+        const oldest = [...feeds.entries()].filter(([, f]) => !f.busy).sort((a, b) => a[1].used - b[1].used)[0];
+        if (oldest) feeds.delete(oldest[0]);
+      }
+    }
+    feed.used = performance.now();
+    return feed;
+  };
+
+  function clear(feed) {
+    feed.epochs = [];
+    feed.columns = new Map();
+  }
+
+  function templateKey(feedName, view) {
+    const drawn = ps.spec().keys.filter((key) => key.reach === "template" && key.pages.includes(feedName));
+    return [ps.themeNow(), ...drawn.map((key) => view[key.name])].join("\u0001");
+  }
+
+  // Ask for what this feed lacks. Calls while one is under way are remembered and joined into one more.
+  ps.pull = async function (feedName, { onChange }) {
+    const feed = ps.feed(feedName);
+    if (!feed) return;
+    if (feed.busy) { feed.again = true; return; }
+    const view = { ...ps.view() };
+    const wanted = templateKey(feedName, view);
+    const query = new URLSearchParams({ feed: feedName, run: view.run, have: feed.epochs.length, boot: feed.boot });
+    for (const key of ps.spec().keys) {
+      if (key.reach !== "local" && key.name !== "run" && key.name !== "theme" && view[key.name] !== key.default) {
+        query.set(key.name, view[key.name]);
+      }
+    }
+    if (feed.templateKey !== wanted || !feed.epochs.length) query.set("theme_now", ps.themeNow());
+    const controller = new AbortController();
+    feed.busy = controller;
+    try {
+      const answer = await fetch("/api/rows?" + query, { signal: controller.signal });
+      if (!answer.ok) {
+        const told = await answer.json().catch(() => ({}));
+        throw new Error(told.error || `The server answered ${answer.status}.`);
+      }
+      feed.error = "";
+      for await (const frame of frames(answer.body)) {
+        take(feed, frame, view, wanted);
+        onChange(feed);
+      }
+    } catch (problem) {
+      if (problem.name === "AbortError") return;
+      // A lost connection is told by the live badge and mends itself; what is on screen stays.
+      if (!(problem instanceof TypeError)) feed.error = problem.message;
+      onChange(feed);
+    } finally {
+      feed.busy = null;
+      if (feed.again) {
+        feed.again = false;
+        setTimeout(() => ps.pull(feedName, { onChange }), 0);
+      }
+    }
+  };
+
+  // One figure's template, drawn for paper, without touching what is on screen.
+  ps.templateOnce = async function (query, figureId) {
+    const answer = await fetch("/api/rows?" + query);
+    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+    for await (const { head } of frames(answer.body)) {
+      if (head.error) throw new Error(head.error);
+      if (head.figures) return head.figures[figureId];
+    }
+    throw new Error("the server sent no figure");
+  };
+
+  // Stop computing what nobody looks at any more; what has arrived is kept.
+  ps.dropOthers = function (wanted) {
+    const keep = new Set(wanted.map((name) => feeds.get(identity(name, ps.view()))));
+    for (const feed of feeds.values()) if (feed.busy && !keep.has(feed)) { feed.busy.abort(); feed.busy = null; feed.again = false; }
+  };
+
+  async function* frames(body) {
+    const reader = body.getReader();
+    let buffer = new Uint8Array(0);
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const joined = new Uint8Array(buffer.length + value.length);
+      joined.set(buffer);
+      joined.set(value, buffer.length);
+      buffer = joined;
+      for (;;) {
+        if (buffer.length < 8) break;
+        const sizes = new DataView(buffer.buffer, buffer.byteOffset, 8);
+        const head = sizes.getUint32(0, true), load = sizes.getUint32(4, true);
+        if (buffer.length < 8 + head + load) break;
+        const text = new TextDecoder().decode(buffer.subarray(8, 8 + head));
+        // A copy, because typed arrays must begin at a multiple of their size.
+        const payload = buffer.slice(8 + head, 8 + head + load).buffer;
+        buffer = buffer.slice(8 + head + load);
+        yield { head: JSON.parse(text), payload };
+      }
+    }
+  }
+
+  function take(feed, { head, payload }, view, wanted) {
+    if (head.error) { feed.error = head.error; return; }
+    if (head.boot) {
+      if (head.boot !== feed.boot) clear(feed);
+      feed.boot = head.boot;
+      feed.total = head.total;
+      if (head.figures) {
+        feed.figures = head.figures;
+        feed.texts = head.texts;
+        feed.lists = head.lists || {};
+        feed.templateKey = wanted;
+      }
+      settle(feed, head.settled || {}, view);
+    }
+    if (!head.epochs) return;
+    let offset = 0;
+    const count = head.epochs.length;
+    for (const [name, { dtype, shape }] of Object.entries(head.arrays)) {
+      const width = shape.slice(1).reduce((a, b) => a * b, 1);
+      if (!feed.columns.has(name)) feed.columns.set(name, new Column(dtype, width));
+      const column = feed.columns.get(name);
+      column.append(new column.Type(payload, offset, width * count), count);
+      offset += 4 * width * count;
+    }
+    for (const [name, values] of Object.entries(head.plain)) {
+      if (!feed.columns.has(name)) feed.columns.set(name, new PlainColumn());
+      feed.columns.get(name).append(values);
+    }
+    feed.epochs.push(...head.epochs);
+  }
+
+  // The server chose what the link had left open (the first layer, the epoch of a fit): the view says so now,
+  // and these rows are filed under it.
+  function settle(feed, settled, view) {
+    const now = ps.view();
+    const changes = {};
+    for (const [name, value] of Object.entries(settled)) {
+      if (now[name] !== value && now.run === view.run && now[name] === view[name]) changes[name] = value;
+    }
+    if (!Object.keys(changes).length) return;
+    feeds.set(identity(feed.name, { ...now, ...changes }), feed);
+    ps.set(changes);
+  }
+
+  // Index of the row under the scrubber: the last one that is not later than the epoch asked for.
+  ps.cursor = function (feed) {
+    const view = ps.view();
+    const last = feed.epochs.length - 1;
+    if (view.follow || view.epoch < 0) return last;
+    let i = last;
+    while (i > 0 && feed.epochs[i] > view.epoch + 1e-9) i--;
+    return i;
+  };
+
+  ps.fill = function fill(node, feed, cursor, tail) {
+    if (Array.isArray(node)) return node.map((item) => fill(item, feed, cursor, tail));
+    if (node === null || typeof node !== "object") return node;
+    if ("$" in node) return lookUp(node, feed, cursor, tail);
+    const out = {};
+    for (const key in node) out[key] = fill(node[key], feed, cursor, tail);
+    return out;
+  };
+
+  ps.spacedIndex = function (i, of, last) {
+    if (last + 1 <= of) return i <= last ? i : null;
+    return Math.floor((i * last) / (of - 1) + 0.5);
+  };
+
+  function lookUp(hole, feed, cursor, tail) {
+    const name = hole.$;
+    const keep = kept(hole, feed, cursor);
+    if (name === "@unit") {
+      const like = feed.columns.get(hole.like);
+      const all = like && like.length ? Array.from(like.row(0), (_, i) => i) : [];
+      return keep ? keep : all;
+    }
+    const column = name === "@epoch" ? { length: feed.epochs.length, row: (i) => feed.epochs[i] } : feed.columns.get(name);
+    if (!column || !column.length) return null;
+    const last = Math.min(cursor, column.length - 1);
+    let value;
+    switch (hole.at) {
+      case "epoch": value = pick(column.row(last), hole, keep); break;
+      case "first": value = pick(column.row(0), hole, keep); break;
+      case "until": value = series(column, last + 1, hole); break;
+      case "all": value = series(column, column.length, hole); break;
+      case "matrix": value = matrix(column, last + 1); break;
+      case "spaced": {
+        const index = ps.spacedIndex(hole.i, hole.of, last);
+        value = index === null ? null : pick(column.row(index), hole, keep);
+        break;
+      }
+      case "paths": value = paths(column, tail ? Math.max(0, last - tail) : 0, last, keep); break;
+      default: throw new Error(`template: at=${hole.at} is unknown`);
+    }
+    if (value === null || typeof value === "string" || !("times" in hole || "plus" in hole)) return value;
+    const times = hole.times ?? 1, plus = hole.plus ?? 0;
+    return typeof value === "number" ? value * times + plus : Float32Array.from(value, (v) => v * times + plus);
+  }
+
+  function kept(hole, feed, cursor) {
+    if (!("where" in hole)) return null;
+    const labels = feed.columns.get(hole.where);
+    if (!labels || !labels.length) return [];
+    const row = labels.row(Math.min(cursor, labels.length - 1));
+    const out = [];
+    for (let i = 0; i < row.length; i++) if (row[i] === hole.equals) out.push(i);
+    return out;
+  }
+
+  function pick(row, hole, keep) {
+    if ("col" in hole) return row[hole.col];
+    return keep ? Array.from(keep, (i) => row[i]) : row;
+  }
+
+  function series(column, count, hole) {
+    const out = new Array(count);
+    for (let i = 0; i < count; i++) out[i] = pick(column.row(i), hole, null);
+    return out;
+  }
+
+  function matrix(column, count) {
+    const out = Array.from({ length: column.width }, () => new Float32Array(count));
+    for (let j = 0; j < count; j++) {
+      const row = column.row(j);
+      for (let i = 0; i < column.width; i++) out[i][j] = row[i];
+    }
+    return out;
+  }
+
+  function paths(column, first, last, keep) {
+    const units = keep || Array.from({ length: column.width }, (_, i) => i);
+    const span = last - first + 2;
+    const out = new Float32Array(units.length * span);
+    let at = 0;
+    for (const unit of units) {
+      for (let i = first; i <= last; i++) out[at++] = column.data[i * column.width + unit];
+      out[at++] = NaN;
+    }
+    return out;
+  }
+})(window.prunescope);

@@ -1,0 +1,183 @@
+// The list of runs, and what can be done to them.
+window.prunescope = window.prunescope || {};
+(function (ps) {
+  "use strict";
+  const ACTIONS = {
+    running: ["pause", "stop"], paused: ["resume", "stop"], interrupted: ["resume", "rerun"], stopped: ["resume", "rerun"],
+    failed: ["resume", "rerun"], done: ["rerun"], queued: ["stop"], "not responding": ["stop"],
+  };
+  const WORDS = { pause: "Pause", resume: "Resume", stop: "Stop", rerun: "Run again", delete: "Delete", rename: "Rename" };
+  let filter = "";
+  const items = new Map();
+
+  function percent(run) {
+    const best = run.best;
+    if (best === null || best === undefined) return "";
+    const value = typeof best === "object" ? best.value ?? Object.values(best).find((v) => typeof v === "number") : best;
+    if (typeof value !== "number") return "";
+    return value <= 1 ? `${(100 * value).toFixed(1)} %` : value.toPrecision(3);
+  }
+
+  function order() {
+    // Newest first, and steady: the place of a run never depends on how far it is.
+    return Object.entries(ps.runs).sort((a, b) => (b[1].created || 0) - (a[1].created || 0) || (a[0] < b[0] ? -1 : 1));
+  }
+
+  // A run keeps its colour for as long as it exists: the colour comes from its name, not from its place.
+  ps.runColour = function (id) {
+    let sum = 0;
+    for (const letter of id) sum = (sum * 31 + letter.codePointAt(0)) >>> 0;
+    return `var(--data-${sum % 8})`;
+  };
+
+  ps.drawRuns = function () {
+    const list = document.getElementById("runs-list");
+    if (!list) return;
+    const chosen = ps.view().run;
+    const shown = order().filter(([id, run]) => (run.name + " " + id + " " + run.status).toLowerCase().includes(filter));
+    const seen = new Set();
+    shown.forEach(([id, run], place) => {
+      seen.add(id);
+      let item = items.get(id);
+      if (!item) {
+        item = build(id);
+        items.set(id, item);
+      }
+      if (list.children[place] !== item.box) list.insertBefore(item.box, list.children[place] || null);
+      update(item, id, run, id === chosen);
+    });
+    for (const [id, item] of items) if (!seen.has(id)) { item.box.remove(); items.delete(id); }
+    document.getElementById("runs-empty").hidden = Object.keys(ps.runs).length > 0 || ps.connected !== true;
+    document.getElementById("app").classList.toggle("no-runs", ps.connected === true && !Object.keys(ps.runs).length);
+    badge();
+  };
+
+  function build(id) {
+    const el = ps.el;
+    const dot = el("i", { class: "dot", "aria-hidden": "true" });
+    dot.style.background = ps.runColour(id);
+    const name = el("span", { class: "run-name" });
+    const state = el("span", { class: "run-state" });
+    const bar = el("span", { class: "run-bar" }, el("i"));
+    const pick = el("button", { type: "button", class: "run-pick", onclick: () => choose(id) }, dot, name, state, bar);
+    const actions = el("div", { class: "run-actions" });
+    return { box: el("li", { "data-run": id }, pick, actions), name, state, bar, pick, actions, shown: "" };
+  }
+
+  function set(node, text) { if (node.textContent !== text) node.textContent = text; }
+
+  function update(item, id, run, chosen) {
+    set(item.name, run.name || id);
+    const total = run.total;
+    const progress = run.status === "running" && total ? `epoch ${Math.floor(run.epoch ?? 0)} of ${total}` : run.status;
+    set(item.state, [progress, percent(run)].filter(Boolean).join(" · "));
+    const share = total ? Math.min(1, (run.epoch ?? 0) / total) : run.status === "done" ? 1 : 0;
+    item.bar.firstChild.style.width = `${100 * share}%`;
+    item.box.dataset.status = run.status;
+    item.pick.setAttribute("aria-current", chosen ? "true" : "false");
+    item.pick.title = run.message || "";
+    const wanted = chosen ? [...(ACTIONS[run.status] || []), "rename", "delete"].join() : "";
+    if (item.shown !== wanted) {
+      item.shown = wanted;
+      item.actions.replaceChildren(...(wanted ? wanted.split(",") : []).map((action) =>
+        ps.el("button", { type: "button", class: "small", "data-action": action, onclick: () => ps.control(id, action) }, WORDS[action])));
+    }
+    if (run.status === "failed" || run.status === "damaged") item.box.dataset.why = run.message || "";
+  }
+
+  function choose(id) { ps.set({ run: id, layer: "", epoch: -1, follow: true, fit: -1 }, { push: true }); document.getElementById("app").classList.remove("show-runs"); }
+
+  ps.post = async function (path, body) {
+    const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+    const told = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw Object.assign(new Error(told.error || `The server answered ${answer.status}.`), { told, status: answer.status });
+    return told;
+  };
+
+  ps.control = async function (id, action) {
+    const body = { action };
+    if (action === "rename") {
+      const name = prompt("New name of this run", ps.runs[id]?.name || id);
+      if (!name) return;
+      body.name = name;
+    }
+    try {
+      const told = await ps.post(`/api/runs/${encodeURIComponent(id)}/control`, body);
+      if (action === "rerun" && told.run) choose(told.run);
+      if (action === "delete") {
+        ps.toast(`Deleted “${ps.runs[id]?.name || id}”.`, "Undo", () => ps.post(`/api/runs/${encodeURIComponent(id)}/control`, { action: "restore" }).catch((e) => ps.toast(e.message)));
+        if (ps.view().run === id) ps.set({ run: "" });
+      }
+    } catch (problem) { ps.toast(problem.message); }
+  };
+
+  let hiding = null;
+  ps.toast = function (text, action, act) {
+    const box = document.getElementById("toast");
+    clearTimeout(hiding);
+    const close = () => { box.hidden = true; };
+    box.replaceChildren(ps.el("span", {}, text));
+    if (action) box.append(ps.el("button", { type: "button", onclick: () => { act(); close(); } }, action));
+    box.append(ps.el("button", { type: "button", "aria-label": "Close", onclick: close }, "×"));
+    box.hidden = false;
+    hiding = setTimeout(close, action ? 15000 : 8000);
+  };
+
+  function badge() {
+    const box = document.getElementById("badge");
+    const run = ps.runs[ps.view().run];
+    let state = "idle", text = "";
+    if (ps.connected === false) { state = "lost"; text = "connection lost, retrying"; }
+    else if (run) {
+      state = run.status;
+      const whole = run.total ? ` · ${Math.floor(run.epoch ?? 0)} of ${run.total}` : "";
+      text = run.status === "running" ? `live${whole}` : run.status + (run.status === "done" ? "" : whole);
+    }
+    box.dataset.state = state;
+    set(box.querySelector("span"), text);
+  }
+
+  // A page without a run shows the newest one: the first thing that anybody wants to see.
+  function adopt() {
+    const known = order();
+    if (!known.length) return;
+    if (!ps.view().run) ps.set({ run: known[0][0] });
+  }
+
+  ps.startRuns = function () {
+    const box = document.getElementById("runs-filter");
+    box.append(ps.el("input", { type: "search", placeholder: "filter", "aria-label": "Filter runs", oninput: (event) => { filter = event.target.value.toLowerCase(); ps.drawRuns(); } }));
+    ps.onRuns(() => { adopt(); ps.drawRuns(); });
+    ps.onView((changed) => { if (changed.includes("run")) { ps.drawRuns(); ps.loadRun(); } });
+    ps.drawRuns();
+    ps.loadRun();
+  };
+
+  // Details of the chosen run: its layers fill the picker at the top.
+  ps.loadRun = async function () {
+    const id = ps.view().run;
+    const select = document.querySelector("#layer-pick select");
+    if (!id || !select) return;
+    try {
+      const answer = await fetch(`/api/runs/${encodeURIComponent(id)}`);
+      if (!answer.ok || ps.view().run !== id) return;
+      ps.details = await answer.json();
+    } catch { return; }
+    const layers = ps.details.layers || [];
+    if (!layers.length) { setTimeout(() => { if (ps.view().run === id) ps.loadRun(); }, 700); return; }
+    select.replaceChildren(...layers.map((layer) => ps.el("option", { value: layer.name },
+      `${layer.name} — ${layer.units} ${layer.kind === "conv" ? "filters" : "neurons"}, ${layer.kind === "conv" ? layer.shape.slice(1).reverse().join("×") : layer.fan_in + " inputs"}`)));
+    followLayer();
+  };
+  function followLayer() {
+    const select = document.querySelector("#layer-pick select");
+    const name = ps.view().layer || (select.options[0] && select.options[0].value);
+    if (name) select.value = name;
+  }
+
+  ps.startLayerPick = function () {
+    const select = ps.el("select", { "aria-label": "Layer", onchange: () => ps.set({ layer: select.value, fit: -1 }, { push: true }) });
+    document.getElementById("layer-pick").append(select);
+    ps.onView((changed) => { if (changed.includes("layer")) followLayer(); });
+  };
+})(window.prunescope);

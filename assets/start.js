@@ -1,0 +1,91 @@
+// Start: once dash has put the page up, the parts take their places.
+window.prunescope = window.prunescope || {};
+(function (ps) {
+  "use strict";
+
+  function showPage() {
+    const page = ps.view().page;
+    for (const section of document.querySelectorAll(".page")) section.hidden = section.id !== "page-" + page;
+    for (const link of document.querySelectorAll("[data-page]")) {
+      if (link.dataset.page === page) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
+    }
+    document.title = `${ps.spec().titles[page]} · Prunescope`;
+  }
+
+  function showTheme() {
+    const theme = ps.view().theme;
+    if (theme === "auto") delete document.documentElement.dataset.theme; else document.documentElement.dataset.theme = theme;
+    const button = document.getElementById("theme-button");
+    if (button) button.setAttribute("aria-label", `Theme: ${theme}. Change`);
+  }
+
+  const KEYS = {
+    " ": () => ps.play(), ArrowLeft: () => ps.step(-1), ArrowRight: () => ps.step(1), Home: () => ps.goTo(0), End: () => ps.goTo(1e9),
+    f: () => ps.followLatest(), n: () => ps.newRun(), t: () => nextTheme(), "?": () => showKeys(),
+    Escape: () => ps.set({ full: "" }),
+  };
+
+  function showKeys() {
+    const rows = [["space", "replay or pause"], ["← →", "one epoch back or on"], ["Home, End", "first, latest epoch"], ["F", "follow the latest epoch"],
+      ["1 … 9", "pages, in order"], ["N", "new run"], ["T", "light, dark, as the system"], ["Esc", "leave full screen"], ["?", "this list"]];
+    ps.dialog("Keys", ps.el("dl", { class: "keys" }, ...rows.flatMap(([key, words]) => [ps.el("dt", {}, key), ps.el("dd", {}, words)])));
+  }
+
+  function nextTheme() {
+    const order = ["auto", "light", "dark"];
+    ps.set({ theme: order[(order.indexOf(ps.view().theme) + 1) % 3] });
+  }
+
+  function onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    const target = event.target;
+    const typing = target.closest("input:not([type=range]):not([type=radio]):not([type=checkbox]), select, textarea");
+    const own = target.closest("input, button, a, summary") && [" ", "ArrowLeft", "ArrowRight", "Home", "End", "Enter"].includes(event.key);
+    if (typing || own) return;
+    const pages = ps.spec().pages;
+    const number = Number(event.key);
+    if (number >= 1 && number <= pages.length) { ps.set({ page: pages[number - 1], full: "" }, { push: true }); return; }
+    const act = KEYS[event.key] || KEYS[event.key.toLowerCase()];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+
+  function start() {
+    const app = document.getElementById("app");
+    const spec = JSON.parse(app.dataset.spec);
+    ps.startView(spec);
+    showTheme();
+    showPage();
+    ps.startControls();
+    ps.startLayerPick();
+    ps.startScrubber();
+    ps.startMenus();
+    ps.startRuns();
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest("[data-page]");
+      if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) { event.preventDefault(); ps.set({ page: link.dataset.page, full: "" }, { push: true }); window.scrollTo(0, 0); }
+      const act = event.target.closest("[data-do]");
+      if (act) ({ link: () => ps.copyLink(), theme: nextTheme, new: ps.newRun, keys: showKeys, refit: () => ps.set({ fit: -1 }),
+        runs: () => { if (innerWidth < 900) app.classList.toggle("show-runs"); else ps.set({ sidebar: !ps.view().sidebar }); },
+        rail: () => app.classList.toggle("show-rail") })[act.dataset.do]?.();
+      else if (event.target.id === "shade") app.classList.remove("show-runs", "show-rail");
+    });
+    addEventListener("keydown", onKey);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => ps.refresh());
+    const sidebar = () => app.classList.toggle("without-sidebar", !ps.view().sidebar);
+    sidebar();
+    ps.onView((changed) => {
+      if (changed.includes("page")) { showPage(); ps.refresh(); }
+      if (changed.includes("theme")) { showTheme(); ps.refresh(); }
+      if (changed.includes("sidebar")) sidebar();
+    });
+    ps.startLive();
+    ps.refresh();
+    document.documentElement.dataset.ready = "1";
+  }
+
+  // Dash renders after its own scripts have loaded; there is no event for it.
+  const waiting = new MutationObserver(() => { if (document.getElementById("toast")) { waiting.disconnect(); start(); } });
+  waiting.observe(document.documentElement, { childList: true, subtree: true });
+})(window.prunescope);
