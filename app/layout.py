@@ -1,14 +1,18 @@
 """The frame around all pages: runs at the left, pages on top, time below."""
 
 import json
+from importlib.resources import files
 from typing import Any
 
-from dash import html
+from dash import Dash, html
+from flask import Response, send_file
 
+from prunescope.app import rows
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures import theme
 from prunescope.app.pages import alignment, overview, trajectories
 from prunescope.app.state import PAGES, client_spec
+from prunescope.engine.store import Store
 
 LAYOUTS = {
     "overview": overview.layout,
@@ -123,3 +127,14 @@ def _welcome(settings: Any) -> html.Div:
             html.Pre(RECORDER_LINES.format(logdir=settings.logdir)),
         ],
     )
+
+
+def register(app: Dash, store: Store) -> None:
+    """Give the page its shell, its rows, and the drawing library's other half."""
+    app.index_string = index_string()
+    rows.register(app.server, store)
+
+    @app.server.get("/api/plotly-full.js")
+    def plotly_full() -> Response:
+        # The page starts with the cartesian bundle, a third of the size; 3-D is fetched when first drawn.
+        return send_file(str(files("plotly") / "package_data" / "plotly.min.js"), mimetype="text/javascript", max_age=86400)
