@@ -78,8 +78,7 @@ class RowServer:
             if found is None:
                 found = self._computed[key] = Computed(memory=None)
             self._computed.move_to_end(key)
-            while sum(item.size for item in self._computed.values()) > self._keep_bytes and len(self._computed) > 1:
-                self._computed.popitem(last=False)
+            self._forget()
         with found.lock:
             if found.memory is None:
                 try:
@@ -88,7 +87,17 @@ class RowServer:
                     with self._lock:
                         self._computed.pop(key, None)
                     raise
+                # What the feed chose for a key left open (the first layer) is filed under the choice as well.
+                settled = view | feed.settled(found.memory)
+                with self._lock:
+                    self._computed.setdefault((feed_name, run.id, run.created, *(settled[n] for n in feed.keys)), found)
         return found
+
+    def _forget(self) -> None:
+        held = {id(item): item.size for item in self._computed.values()}
+        while sum(held.values()) > self._keep_bytes and len(self._computed) > 1:
+            _, oldest = self._computed.popitem(last=False)
+            held.pop(id(oldest), None)
 
     def rows(self, feed_name: str, run: Run, computed: Computed, start: int) -> Iterator[tuple[float, Row]]:
         """Rows from ``start`` on: remembered ones at once, missing ones as they are computed."""
@@ -109,6 +118,9 @@ class RowServer:
     def frames(self, feed_name: str, run: Run, view: dict[str, Any], have: int, theme: str) -> Iterator[bytes]:
         """The whole answer to one request."""
         try:
+            if not len(run.epochs):
+                yield pack({"boot": self.boot, "start": 0, "total": 0}, [], [])
+                return
             computed = self.computed(feed_name, run, view)
             feed = FEEDS[feed_name]
             head: dict[str, Any] = {"boot": self.boot, "start": have, "total": len(run.epochs)}

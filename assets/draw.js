@@ -27,37 +27,46 @@ window.prunescope = window.prunescope || {};
   }
   document.addEventListener("visibilitychange", () => { if (!document.hidden) ps.refresh(); });
 
+  ps.pageFeeds = (page) => page.dataset.feed.split(" ");
+
+  // All feeds of a page look at the same epoch: that of the first, which follows the scrubber.
   ps.drawNow = function () {
     const page = pageElement();
     if (!page) return;
-    const feed = ps.feed(page.dataset.feed);
-    page.classList.toggle("without-run", !feed);
-    if (!feed) return;
-    say(page, feed);
-    if (!feed.epochs.length) return;
-    const cursor = ps.cursor(feed);
-    const tail = ps.view().tail;
-    fillTexts(feed, cursor, tail);
-    for (const box of ps.visibleFigures(page)) drawFigure(box, feed, cursor, tail);
-    document.documentElement.dataset.drawn = `${feed.name} ${feed.epochs[cursor]} ${feed.epochs.length}`;
+    const feeds = ps.pageFeeds(page).map((name) => ps.feed(name));
+    page.classList.toggle("without-run", !feeds[0]);
+    if (!feeds[0]) return;
+    say(page, feeds);
+    const local = ps.view();
+    const boxes = ps.visibleFigures(page);
+    for (const feed of feeds) {
+      if (!feed.epochs.length) continue;
+      const cursor = ps.cursor(feed);
+      fillTexts(feed, cursor, local);
+      for (const box of boxes) if (feed.figures[box.dataset.figure]) drawFigure(box, feed, cursor, local);
+    }
+    for (const box of boxes) box.classList.toggle("is-unused", feeds[0].epochs.length > 0 && !feeds.some((feed) => feed.figures[box.dataset.figure]));
+    const feed = feeds[0];
+    if (feed.epochs.length) document.documentElement.dataset.drawn = `${feed.name} ${feed.epochs[ps.cursor(feed)]} ${feed.epochs.length}`;
   };
 
-  function say(page, feed) {
+  function say(page, feeds) {
     const note = page.querySelector("[data-notice]");
-    if (!note) return;
+    const [feed] = feeds;
+    const failed = feeds.find((one) => one.error);
     let text = "";
-    if (feed.error) text = feed.error;
-    else if (!feed.epochs.length) text = feed.busy ? "Computing the first epoch …" : "Waiting for the first snapshot …";
+    if (failed) text = failed.error;
+    else if (!feed.epochs.length) text = feed.busy ? "Computing …" : "Waiting for the first snapshot …";
     else if (feed.busy && feed.total - feed.epochs.length > 1) text = `Computed ${feed.epochs.length} of ${feed.total} epochs …`;
-    note.textContent = text;
-    note.classList.toggle("is-error", Boolean(feed.error));
+    if (note.textContent !== text) note.textContent = text;
+    note.classList.toggle("is-error", Boolean(failed));
     page.classList.toggle("is-empty", !feed.epochs.length);
   }
 
-  function fillTexts(feed, cursor, tail) {
+  function fillTexts(feed, cursor, local) {
     for (const [id, hole] of Object.entries(feed.texts)) {
       const element = document.getElementById(id);
-      const text = ps.fill(hole, feed, cursor, tail) ?? "";
+      const text = ps.fill(hole, feed, cursor, local) ?? "";
       if (element && element.textContent !== String(text)) element.textContent = text;
     }
     for (const [id, items] of Object.entries(feed.lists)) {
@@ -72,7 +81,7 @@ window.prunescope = window.prunescope || {};
       items.forEach((item, i) => {
         const [swatch, words] = list.children[i].children;
         swatch.style.background = item.colour;
-        const text = ps.fill(item.text, feed, cursor, tail) ?? "";
+        const text = ps.fill(item.text, feed, cursor, local) ?? "";
         if (words.textContent !== text) words.textContent = text;
       });
     }
@@ -94,22 +103,19 @@ window.prunescope = window.prunescope || {};
     return loading;
   }
 
-  function drawFigure(box, feed, cursor, tail) {
+  function drawFigure(box, feed, cursor, local) {
     const id = box.dataset.figure;
     const template = feed.figures[id];
     const plot = box.querySelector(".plot");
-    box.classList.toggle("is-unused", !template);
-    if (!template || !plot) return;
     if (needsFull(template) && !ps.full3d) {
       loadFull().then(ps.requestDraw, () => { feed.error = "3-D drawing could not be loaded from the server. Reload the page."; ps.requestDraw(); });
       return;
     }
-    const filled = ps.fill({ data: template.data, layout: template.layout }, feed, cursor, tail);
-    filled.layout.uirevision = [ps.view().run, ps.view().layer, id].join("|");
+    const filled = ps.fill({ data: template.data, layout: template.layout }, feed, cursor, local);
+    filled.layout.uirevision = [local.run, local.layer, id].join("|");
     filled.layout.autosize = true;
-    if (ps.view().log.split(",").includes(id)) logAxis(filled.layout);
-    const picked = ps.decorate ? ps.decorate(id, filled, feed, cursor) : filled;
-    window.Plotly.react(plot, picked.data, picked.layout, config);
+    if (local.log.split(",").includes(id)) logAxis(filled.layout);
+    window.Plotly.react(plot, filled.data, filled.layout, config);
     box.dataset.epoch = String(feed.epochs[cursor]);
     watchSize(plot);
   }
@@ -132,7 +138,7 @@ window.prunescope = window.prunescope || {};
     if (document.hidden) return;
     const page = pageElement();
     if (!page || !ps.view().run) { ps.requestDraw(); return; }
-    const wanted = ["curve", page.dataset.feed];
+    const wanted = ["curve", ...ps.pageFeeds(page)];
     ps.dropOthers(wanted);
     for (const name of wanted) {
       ps.pull(name, { onChange: () => { ps.requestDraw(); if (name === "curve") ps.drawScrubber(); } });

@@ -23,11 +23,11 @@ window.prunescope = window.prunescope || {};
   async function image(box, format) {
     const view = ps.view();
     const plot = box.querySelector(".plot");
-    const query = new URLSearchParams({ feed: box.closest(".page").dataset.feed, run: view.run, have: "999999999", boot: ps.feed("curve").boot, theme_now: "light" });
+    const feed = ps.pageFeeds(box.closest(".page")).map((name) => ps.feed(name)).find((one) => one.figures[box.dataset.figure]);
+    const query = new URLSearchParams({ feed: feed.name, run: view.run, have: "999999999", boot: feed.boot, theme_now: "light" });
     for (const key of ps.spec().keys) if (key.reach !== "local" && !["run", "theme"].includes(key.name) && view[key.name] !== key.default) query.set(key.name, view[key.name]);
     const template = await ps.templateOnce(query, box.dataset.figure);
-    const feed = ps.feed(box.closest(".page").dataset.feed);
-    const filled = ps.fill({ data: template.data, layout: template.layout }, feed, ps.cursor(feed), view.tail);
+    const filled = ps.fill({ data: template.data, layout: template.layout }, feed, ps.cursor(feed), view);
     const axes = {};
     for (const name of Object.keys(plot.layout)) {
       if (/^[xy]axis/.test(name) && plot.layout[name].range) axes[name] = { ...filled.layout[name], range: [...plot.layout[name].range], autorange: false, type: plot.layout[name].type };

@@ -168,6 +168,8 @@ window.prunescope = window.prunescope || {};
       settle(feed, head.settled || {}, view);
     }
     if (!head.epochs) return;
+    // A refined answer takes the place of the coarse one.
+    if (head.replace) clear(feed);
     let offset = 0;
     const count = head.epochs.length;
     for (const [name, { dtype, shape }] of Object.entries(head.arrays)) {
@@ -207,12 +209,12 @@ window.prunescope = window.prunescope || {};
     return i;
   };
 
-  ps.fill = function fill(node, feed, cursor, tail) {
-    if (Array.isArray(node)) return node.map((item) => fill(item, feed, cursor, tail));
+  ps.fill = function fill(node, feed, cursor, local) {
+    if (Array.isArray(node)) return node.map((item) => fill(item, feed, cursor, local));
     if (node === null || typeof node !== "object") return node;
-    if ("$" in node) return lookUp(node, feed, cursor, tail);
+    if ("$" in node) return lookUp(node, feed, cursor, local);
     const out = {};
-    for (const key in node) out[key] = fill(node[key], feed, cursor, tail);
+    for (const key in node) out[key] = fill(node[key], feed, cursor, local);
     return out;
   };
 
@@ -221,8 +223,11 @@ window.prunescope = window.prunescope || {};
     return Math.floor((i * last) / (of - 1) + 0.5);
   };
 
-  function lookUp(hole, feed, cursor, tail) {
+  ps.pickedIndex = (share, length) => Math.max(0, Math.min(length - 1, Math.floor(share * (length - 1) + 0.5)));
+
+  function lookUp(hole, feed, cursor, local) {
     const name = hole.$;
+    if (name === "@local") return (local[hole.key] ?? 0) * (hole.times ?? 1) + (hole.plus ?? 0);
     const keep = kept(hole, feed, cursor);
     if (name === "@unit") {
       const like = feed.columns.get(hole.like);
@@ -244,10 +249,11 @@ window.prunescope = window.prunescope || {};
         value = index === null ? null : pick(column.row(index), hole, keep);
         break;
       }
-      case "paths": value = paths(column, tail ? Math.max(0, last - tail) : 0, last, keep); break;
+      case "paths": value = paths(column, local.tail ? Math.max(0, last - local.tail) : 0, last, keep); break;
       default: throw new Error(`template: at=${hole.at} is unknown`);
     }
-    if (value === null || typeof value === "string" || !("times" in hole || "plus" in hole)) return value;
+    if ("pick" in hole && value) value = value[ps.pickedIndex(local[hole.pick] ?? 0, value.length)];
+    if (value === null || value === undefined || typeof value === "string" || !("times" in hole || "plus" in hole)) return value;
     const times = hole.times ?? 1, plus = hole.plus ?? 0;
     return typeof value === "number" ? value * times + plus : Float32Array.from(value, (v) => v * times + plus);
   }

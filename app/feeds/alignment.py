@@ -7,7 +7,7 @@ import numpy as np
 
 from prunescope.app.feeds.words import chosen_layer, epoch_text, minus, signed, spelled, units
 from prunescope.app.figures import alignment as figures
-from prunescope.engine.geometry import angle_distribution, angle_null, match_clusters, weighted_null
+from prunescope.engine.geometry import angle_distribution, angle_null, match_clusters, weighted_null, z_score
 from prunescope.engine.store import LayerInfo, Run
 
 # Random directions scatter: below three standard deviations nothing is claimed.
@@ -32,6 +32,7 @@ class AlignmentMemory:
     normalisation: str
     null: Any = None
     kept: int = 0
+    labels: np.ndarray | None = None
     centers: np.ndarray | None = None
     null_curves: np.ndarray | None = field(default=None, repr=False)
 
@@ -60,9 +61,10 @@ class AlignmentFeed:
             normalisation="center" if view["normalise"] == "centred" else "none",
         )
         weights = run.weights(layer.name, float(run.epochs[0]))
-        memory.kept = int(self._distribution(memory, weights).kept.sum())
+        found = self._distribution(memory, weights)
+        memory.kept = int(found.kept.sum())
         # The null stands for random directions of the same number, dimension and clusters.
-        memory.null = angle_null(memory.kept, layer.fan_in, memory.n_clusters, draws=20, seed=0)
+        memory.null = angle_null(memory.kept, found.dimensions, memory.n_clusters, draws=20, seed=0)
         ones = np.ones(memory.kept)
         memory.null_curves = np.stack([density(draw, ones) for draw in memory.null.angles])
         return memory
@@ -86,19 +88,19 @@ class AlignmentFeed:
         except ValueError as problem:
             return self._empty(memory, epoch, str(problem))
         labels, centers = found.labels, found.centers
-        if memory.centers is not None and len(centers) == len(memory.centers):
+        if memory.labels is not None:
             # Cluster 2 of this epoch is whatever cluster 2 of the last one became: colours keep their meaning.
-            renamed = match_clusters(memory.centers, centers)
+            renamed = match_clusters(memory.labels, labels, memory.centers, centers)
             centers = centers[np.argsort(renamed)]
             labels = np.where(labels >= 0, renamed[np.clip(labels, 0, None)], -1)
-        memory.centers = centers
+        memory.labels, memory.centers = labels, centers
 
         kept = found.kept
-        angles, norms = found.angles[kept], np.linalg.norm(weights, axis=1)
+        angles, norms = found.angles[kept], found.norms
         counts = found.weights[kept] * kept.sum() / found.weights[kept].sum()
-        null = memory.null if memory.weighting == "equal" else weighted_null(memory.null, norms[kept])
+        null = self._null(memory, kept, norms, found.dimensions)
         effect = found.mean - null.mean
-        z = effect / null.sd if null.sd > 0 else 0.0
+        z = z_score(found.mean, null)
         sizes = np.bincount(labels[kept], minlength=memory.n_clusters)
         means = [angles[labels[kept] == c].mean() if sizes[c] else np.nan for c in range(memory.n_clusters)]
         noun = units(layer)
@@ -129,6 +131,14 @@ class AlignmentFeed:
                 for size, mean in zip(sizes, means, strict=True)
             ],
         }
+
+    @staticmethod
+    def _null(memory: AlignmentMemory, kept: np.ndarray, norms: np.ndarray, dimensions: int) -> Any:
+        null = memory.null
+        if null.angles.shape[1] != kept.sum():
+            # Units that died since the first epoch (norm 0) are missing in the null as well.
+            null = angle_null(int(kept.sum()), dimensions, memory.n_clusters, draws=20, seed=0)
+        return null if memory.weighting == "equal" else weighted_null(null, norms[kept])
 
     @staticmethod
     def _finding(layer: LayerInfo, n_clusters: int, effect: float, z: float) -> str:

@@ -25,6 +25,7 @@ class TrajectoriesMemory:
     explained: np.ndarray
     plane: bool
     first: np.ndarray
+    labels: np.ndarray | None = None
     centers: np.ndarray | None = None
 
 
@@ -72,10 +73,10 @@ class TrajectoriesFeed:
         if (norms > 0).all() and np.isfinite(weights).all():
             found = spherical_kmeans(weights, memory.n_clusters, seed=0)
             labels, centers = found.labels, found.centers
-            if memory.centers is not None:
-                renamed = match_clusters(memory.centers, centers)
+            if memory.labels is not None:
+                renamed = match_clusters(memory.labels, labels, memory.centers, centers)
                 labels, centers = renamed[labels], centers[np.argsort(renamed)]
-            memory.centers = centers
+            memory.labels, memory.centers = labels, centers
         moved = np.linalg.norm(weights - memory.first, axis=1)
         total = np.square(weights - weights.mean(axis=0)).sum()
         spread = np.square(points - points.mean(axis=0)).sum(axis=0)

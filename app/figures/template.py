@@ -22,7 +22,7 @@ def ref(name: str, at: At = "epoch", **more: Any) -> dict[str, Any]:
     Parameters
     ----------
     name : of the rows; ``"@epoch"`` is each row's epoch itself, ``"@unit"`` the indices 0, 1, … of the
-        entries of the row called ``like``.
+        entries of the row called ``like``, ``"@local"`` the local view key called ``key``.
     at :
         ``epoch`` the row under the scrubber, ``first`` the first one, ``until`` one scalar an epoch up to
         the scrubber, ``all`` one scalar for each epoch known, ``paths`` a polyline a unit through the
@@ -30,6 +30,7 @@ def ref(name: str, at: At = "epoch", **more: Any) -> dict[str, Any]:
         ``spaced`` row ``i`` of ``of`` equally spaced ones from the first to the scrubber.
     where, equals : keep the entries for which the row called ``where`` has, under the scrubber, that value.
     col : take one entry of each row.
+    pick : take the entry at the place of the local view key named here (a share from 0 to 1 of the row).
     times, plus : scale and shift numbers.
     """
     return {"$": name, "at": at} | more
@@ -51,20 +52,26 @@ class Rows:
         return self.epochs if name == "@epoch" else self.values.get(name, [])
 
 
-def fill(node: Any, rows: Rows, cursor: int, *, tail: int = 0) -> Any:
-    """``node`` with every hole filled as seen from row ``cursor``; ``tail`` 0 is the whole path."""
+def fill(node: Any, rows: Rows, cursor: int, local: Mapping[str, Any] | None = None) -> Any:
+    """``node`` with every hole filled as seen from row ``cursor``.
+
+    ``local`` holds the view keys that need no server: ``tail`` (0 is the whole path), shares to pick at.
+    """
+    local = local or {}
     if isinstance(node, Mapping):
         if "$" in node:
-            return _look_up(node, rows, cursor, tail)
-        return {key: fill(value, rows, cursor, tail=tail) for key, value in node.items()}
+            return _look_up(node, rows, cursor, local)
+        return {key: fill(value, rows, cursor, local) for key, value in node.items()}
     if isinstance(node, list | tuple):
-        return [fill(item, rows, cursor, tail=tail) for item in node]
+        return [fill(item, rows, cursor, local) for item in node]
     return node
 
 
-def figure(template: Mapping[str, Any], rows: Rows, cursor: int, *, tail: int = 0) -> go.Figure:
+def figure(
+    template: Mapping[str, Any], rows: Rows, cursor: int, local: Mapping[str, Any] | None = None
+) -> go.Figure:
     """The finished figure, for an export."""
-    filled = fill(template, rows, cursor, tail=tail)
+    filled = fill(template, rows, cursor, local)
     return go.Figure({"data": filled["data"], "layout": filled["layout"]}, skip_invalid=True)
 
 
@@ -75,7 +82,15 @@ def spaced_index(i: int, of: int, last: int) -> int | None:
     return int(i * last / (of - 1) + 0.5)
 
 
-def _look_up(hole: Mapping[str, Any], rows: Rows, cursor: int, tail: int) -> Any:
+def picked_index(share: float, length: int) -> int:
+    """Place of a share from 0 to 1 in a row of ``length`` entries, rounded half up as the browser does."""
+    return max(0, min(length - 1, int(share * (length - 1) + 0.5)))
+
+
+def _look_up(hole: Mapping[str, Any], rows: Rows, cursor: int, local: Mapping[str, Any]) -> Any:
+    if hole["$"] == "@local":
+        value = local.get(hole["key"], 0)
+        return value * hole.get("times", 1) + hole.get("plus", 0)
     column = rows.column(hole["like"] if hole["$"] == "@unit" else hole["$"])
     if hole["$"] == "@unit":
         column = [np.arange(len(row)) for row in column[:1]]
@@ -98,10 +113,13 @@ def _look_up(hole: Mapping[str, Any], rows: Rows, cursor: int, tail: int) -> Any
             index = spaced_index(hole["i"], hole["of"], last)
             value = None if index is None else _pick(column[index], hole, keep)
         case "paths":
+            tail = int(local.get("tail", 0))
             start = 0 if tail == 0 else max(0, last - tail)
             value = _paths(column[start : last + 1], keep)
         case unknown:
             raise ValueError(f"template: at={unknown!r} is none of {At}")
+    if "pick" in hole and value is not None:
+        value = value[picked_index(float(local.get(hole["pick"], 0)), len(value))]
     if value is None or isinstance(value, str):
         return value
     if "times" in hole or "plus" in hole:
