@@ -1,19 +1,18 @@
 """Everything that moves while a network trains, in one place, so that all of it can be saved."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
 from prunescope.engine.config import RunConfig
-from prunescope.engine.data import Dataset, load_dataset
-from prunescope.engine.models import build_model
+from prunescope.engine.data import Dataset, load_for
+from prunescope.engine.models import build_for
 from prunescope.engine.training.environment import derived_seed, pick_device, seed_everything
 from prunescope.engine.training.losses import Objective, objective
 from prunescope.engine.training.optimizers import OPTIMIZERS
-from prunescope.engine.training.schedules import Schedule
+from prunescope.engine.training.schedules import Schedule, schedule_of
 
 # Bounds the activations held at once; a whole validation set would not fit beside a ResNet.
 EVALUATION_BATCH = 1000
@@ -111,9 +110,9 @@ class Job:
 def new_job(config: RunConfig) -> Job:
     """Load the data, seed everything, build the net: a training at its very beginning."""
     device = pick_device(config.device)
-    data = to_device(load_dataset(config), device)
+    data = _on(device, load_for(config))
     seed_everything(config.seed)
-    model = build_model(config, input_shape=data.input_shape, n_classes=data.n_classes).to(device).train()
+    model = build_for(config, data).to(device).train()
     order = BatchOrder(len(data.train_x), config.batch_size, derived_seed(config.seed, 3))
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return Job(
@@ -126,3 +125,9 @@ def new_job(config: RunConfig) -> Job:
         order=order,
         device=device,
     )
+
+
+def _on(device: torch.device, data: Dataset) -> Dataset:
+    """The data on the device, whole: a copy per batch would cost more than a small net's step."""
+    moved = {name: getattr(data, name).to(device) for name in ("train_x", "train_y", "val_x", "val_y")}
+    return replace(data, **moved)

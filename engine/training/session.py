@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,9 +72,11 @@ def work(writer: RunWriter, config: RunConfig, control: Control, on_epoch: OnEpo
             saved = writer.load_checkpoint()
             if saved is not None:
                 from_bytes(job, saved[1])
-            writer.declare(
-                unit_layers(job.model, config.layers), total_epochs=config.epochs, meta=describe(job)
-            )
+            layers = [
+                replace(layer, dtype=config.record_dtype)
+                for layer in unit_layers(job.model, config.layers)
+            ]
+            writer.declare(layers, total_epochs=config.epochs, meta=describe(job))
             writer.set_state("running")
             finished = fit(job, Journal(writer, job, on_epoch), control)
         if finished:
