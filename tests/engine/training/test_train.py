@@ -142,7 +142,7 @@ def test_half_precision_recording_is_declared(store, small):
 
 
 def test_a_loss_that_blows_up_ends_the_run_as_failed_and_keeps_what_was_recorded(store, small):
-    config = small(lr=1000.0, optimizer="sgd", init_scale=10.0, epochs=50)
+    config = small(lr=1000.0, optimizer="sgd", weight_decay=10.0, epochs=50)
     with pytest.raises(Diverged, match="Lower the learning rate"):
         train(config, store)
     (run,) = store.runs()
