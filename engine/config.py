@@ -12,10 +12,20 @@ from typing import Any, Self
 
 from prunescope.engine.custom import is_custom
 from prunescope.engine.data.catalog import CORRUPTIONS, DATASET_PATTERNS, DATASETS
-from prunescope.engine.data.describe import describe_dataset
 from prunescope.engine.fields import ConfigError, FieldSpec, setting, spec_of, unknown_name
-from prunescope.engine.models.catalog import MODEL_PATTERNS, MODELS, model_spec
-from prunescope.engine.rules import problems_between
+from prunescope.engine.models.catalog import MODEL_PATTERNS, MODELS
+from prunescope.engine.rules import check_fits, problems_between
+
+__all__ = [
+    "DEMO",
+    "PRESETS",
+    "XORD",
+    "ConfigError",
+    "FieldSpec",
+    "RunConfig",
+    "check_fits",
+    "field_specs",
+]
 
 OPTIMIZERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("constant", "step", "cosine")
@@ -86,7 +96,7 @@ class RunConfig:
         help="default: the framework's own; all others start with zero biases")
     # 1 is what the literature trains from; alignment shows at 0.1 (59° → 45° on digits, against 57° at 1).
     init_scale: float = setting(
-        1.0, label="Init scale", kind="float", group="model", basic=True, minimum=1e-6, maximum=100.0,
+        1.0, label="Init scale", kind="float", group="model", basic=True, minimum=1e-9, maximum=100.0,
         help="multiplies the initial weights and biases; small: units align as they grow")
     seed: int = setting(
         0, label="Seed", kind="int", group="model", minimum=0, maximum=2**31 - 1,
@@ -247,26 +257,36 @@ def field_specs() -> tuple[FieldSpec, ...]:
     return tuple(spec_of(described) for described in fields(RunConfig))
 
 
-def check_fits(config: RunConfig) -> None:
-    """Refuse a model or a loss that does not fit the data, before anything starts.
+# Small init, so that filters align beyond chance (59° → 46°); two steps an epoch, so that it takes some
+# forty epochs to form; 0.8 s each, so that a minute and a half of it can be followed with the eyes.
+DEMO = RunConfig(
+    name="demo",
+    dataset="digits",
+    model="channels",
+    init_scale=0.1,
+    optimizer="adam",
+    lr=1e-3,
+    batch_size=700,
+    epochs=120,
+    min_epoch_seconds=0.8,
+)
 
-    Looks at files where the data are the user's own folder, but loads nothing. What only a
-    `module:callable` can tell is left to `load_dataset` and `build_model`.
+# Brutzkus & Globerson's setting at k = 120: gradient descent with η = c_η/k and σ = c_η/(16 k^1.5) at
+# c_η = 1/50. Seeds 0 to 2 reach zero loss after 448 to 486 steps.
+_XORD_K = 120
+XORD = RunConfig(
+    name="xord",
+    dataset="xord",
+    model="xord-net",
+    hidden=(_XORD_K,),
+    init="normal",
+    init_scale=0.02 / (16 * _XORD_K**1.5),
+    optimizer="sgd",
+    momentum=0.0,
+    lr=0.02 / _XORD_K,
+    batch_size=0,
+    epochs=600,
+    snapshot_every=2,
+)
 
-    Raises
-    ------
-    ConfigError
-    """
-    try:
-        facts = describe_dataset(config)
-    except ValueError as error:
-        raise ConfigError({"data_dir" if config.dataset == "folder" else "dataset": str(error)}) from error
-    problems: dict[str, str] = {}
-    if facts.input_shape and (problem := model_spec(config.model).accepts(facts.input_shape)):
-        problems["model"] = f"{config.model} {problem}"
-    if config.loss_name == "margin" and facts.n_classes not in (None, 2):
-        problems["loss"] = (
-            f"margin is for two classes, and {config.dataset} has {facts.n_classes}: take cross-entropy."
-        )
-    if problems:
-        raise ConfigError(problems)
+PRESETS = {"demo": DEMO, "xord": XORD}

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from prunescope.engine.data.catalog import dataset_problem, dataset_spec
+from prunescope.engine.data.describe import describe_dataset
+from prunescope.engine.fields import ConfigError
 from prunescope.engine.models.catalog import MODELS, model_problem, model_spec
 
 if TYPE_CHECKING:
@@ -25,6 +27,31 @@ def problems_between(config: "RunConfig", unsound: set[str]) -> dict[str, str]:
         if not (unsound | found.keys()) & {rule.field, *rule.reads} and (message := rule.problem(config)):
             found[rule.field] = message
     return found
+
+
+def check_fits(config: "RunConfig") -> None:
+    """Refuse a model or a loss that does not fit the data, before anything starts.
+
+    Looks at files where the data are the user's own folder, but loads nothing. What only a
+    `module:callable` can tell is left to `load_dataset` and `build_model`.
+
+    Raises
+    ------
+    ConfigError
+    """
+    try:
+        facts = describe_dataset(config)
+    except ValueError as error:
+        raise ConfigError({"data_dir" if config.dataset == "folder" else "dataset": str(error)}) from error
+    problems: dict[str, str] = {}
+    if facts.input_shape and (problem := model_spec(config.model).accepts(facts.input_shape)):
+        problems["model"] = f"{config.model} {problem}"
+    if config.loss_name == "margin" and facts.n_classes not in (None, 2):
+        problems["loss"] = (
+            f"margin is for two classes, and {config.dataset} has {facts.n_classes}: take cross-entropy."
+        )
+    if problems:
+        raise ConfigError(problems)
 
 
 def _hidden(config: "RunConfig") -> str | None:

@@ -1,6 +1,5 @@
 """Load a dataset by name, then subset, resize, standardise, corrupt and relabel it, in this order."""
 
-import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +17,6 @@ if TYPE_CHECKING:
 
 # Subsets stay the same over seeds: runs that differ in the seed must see the same examples.
 _SUBSET_SEED = 0
-
-
-def default_data_dir() -> Path:
-    """Where downloads are kept when nobody says otherwise: in the user's cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "prunescope" / "data"
 
 
 def load_for(config: "RunConfig", *, progress: Progress | None = None) -> Dataset:

@@ -95,17 +95,24 @@ _WIDE = re.compile(r"^wrn-(\d{1,3})-(\d{1,2})$")
 _WIDE_SPEC = ModelSpec(builder="residual:wide_resnet", help="wide residual net, depth d, width ×k")
 
 
-def wide_resnet_shape(name: str) -> tuple[int, int] | None:
-    """Depth and widening factor of `wrn-d-k`, or None for any other name."""
+def wide_resnet_shape(name: str) -> tuple[int, int]:
+    """Depth and widening factor of a `wrn-d-k`.
+
+    Raises
+    ------
+    ValueError
+        For any other name.
+    """
     match = _WIDE.match(name)
-    return (int(match[1]), int(match[2])) if match else None
+    if match is None:
+        raise ValueError(f"model: {name!r} is no wide residual net: write it like wrn-16-4.")
+    return int(match[1]), int(match[2])
 
 
 def model_problem(name: str) -> str | None:
     """What is wrong with a model's name, or None."""
-    wide = wide_resnet_shape(name)
-    if wide is not None:
-        depth, factor = wide
+    if _WIDE.match(name):
+        depth, factor = wide_resnet_shape(name)
         if depth < 10 or depth > 100 or (depth - 4) % 6:
             return f"{name!r} has no such depth: take d = 6n + 4 from 10 to 100, e.g. wrn-16-4."
         if not 1 <= factor <= 20:
