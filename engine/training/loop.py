@@ -1,0 +1,80 @@
+"""The training loop, short enough to read in one go."""
+
+import time
+
+import torch
+from torch import Tensor
+
+from prunescope.engine.training.control import Control
+from prunescope.engine.training.job import Job
+from prunescope.engine.training.journal import Journal, check_finite
+from prunescope.engine.training.optimizers import set_lr
+
+
+def fit(job: Job, journal: Journal, control: Control) -> bool:
+    """Train from where the job stands to its end.
+
+    Returns
+    -------
+    True when all epochs are done, False when a stop was asked for; then a checkpoint
+    of this very moment has been saved.
+
+    Raises
+    ------
+    Diverged
+        When the loss is nan or infinite.
+    """
+    if job.step == 0:
+        journal.snapshot(job)
+    while job.step < job.total_steps:
+        begun = time.monotonic()
+        rows = job.draw_rows()  # (n_train,)
+        while True:
+            loss = step(job, rows)
+            if journal.is_snapshot_due(job):
+                journal.snapshot(job, rows)
+            if job.is_between_epochs:
+                break
+            if control.due():
+                check_finite(loss.item(), job)
+                if not attend(job, journal, control):
+                    return False
+        job.end_epoch()
+        control.rest(job.config.min_epoch_seconds - (time.monotonic() - begun))
+        if not attend(job, journal, control):
+            return False
+    journal.checkpoint(job)
+    return True
+
+
+def step(job: Job, rows: Tensor) -> Tensor:
+    """One update on the next batch of this epoch's examples; returns its loss."""
+    size = job.order.batch_size
+    start = job.step % job.order.steps * size
+    batch = rows[start : start + size]
+    outputs = job.model(job.data.train_x[batch])  # (batch, n_classes)
+    loss = job.objective.loss(outputs, job.data.train_y[batch])
+    job.optimizer.zero_grad()
+    loss.backward()
+    set_lr(job.optimizer, job.schedule.at(job.step))
+    job.optimizer.step()
+    job.outputs.append(outputs.detach())
+    job.step += 1
+    return loss.detach()
+
+
+def attend(job: Job, journal: Journal, control: Control) -> bool:
+    """Do what is asked for between two batches; returns whether to go on."""
+    wish = control.look()
+    if wish == "pause":
+        journal.checkpoint(job)
+        journal.tell("paused", f"at epoch {job.epoch:.4g}")
+        wish = control.sit_out()
+        if wish == "run":
+            journal.tell("running")
+    if wish == "stop":
+        journal.checkpoint(job)
+        return False
+    if journal.is_checkpoint_due(job):
+        journal.checkpoint(job)
+    return True

@@ -1,0 +1,118 @@
+"""One run from its folder to its last epoch, in this process."""
+
+import signal
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from prunescope.engine.config import RunConfig
+from prunescope.engine.models import unit_layers
+from prunescope.engine.store import Run, RunWriter, Store
+from prunescope.engine.training.checkpoint import from_bytes
+from prunescope.engine.training.control import Control, begin_control, ended_by
+from prunescope.engine.training.environment import settled
+from prunescope.engine.training.job import Job, new_job
+from prunescope.engine.training.journal import Journal, OnEpoch
+from prunescope.engine.training.loop import fit
+
+
+def train(config: RunConfig, store: Store, *, on_epoch: OnEpoch | None = None) -> Run:
+    """Train in this process, recording every epoch into the store.
+
+    Parameters
+    ----------
+    on_epoch : called as ``on_epoch(epoch, metrics)`` after each recorded epoch, the
+        initialisation (0.0) included
+
+    Returns
+    -------
+    the finished run; its status is "stopped" when somebody asked for that
+
+    Raises
+    ------
+    Diverged
+        When the loss becomes nan or infinite. As after every error, the run is marked
+        as failed and keeps what was recorded.
+    KeyboardInterrupt
+        After Ctrl-C, once the run has been saved; it can be resumed.
+    """
+    run_id = store.create_run(config.to_dict(), name=config.title)
+    return train_run(store, run_id, trusted=True, on_epoch=on_epoch)
+
+
+def train_run(store: Store, run_id: str, *, trusted: bool = False, on_epoch: OnEpoch | None = None) -> Run:
+    """Train a run that is in the store: a new one from its beginning, any other from its last checkpoint.
+
+    A finished run is returned as it is.
+
+    Parameters
+    ----------
+    trusted : whether `module:callable` settings of the run may be imported, that is,
+        whether this folder is the user's own
+    """
+    if store.run(run_id).status == "done":
+        return store.run(run_id)
+    config = RunConfig.from_dict(store.run(run_id).config, trusted=trusted)
+    with store.writer(run_id, durable=config.durable) as writer, ended_by(signal.SIGINT) as ending:
+        work(writer, config, begin_control(store.run(run_id), writer, ending), on_epoch)
+    if ending.is_set():
+        raise KeyboardInterrupt
+    return store.run(run_id)
+
+
+def work(writer: RunWriter, config: RunConfig, control: Control, on_epoch: OnEpoch | None = None) -> None:
+    """Train under a writer that is already held, and leave the run in the right state whatever happens."""
+    try:
+        writer.set_state("running", "preparing")
+        with settled(threads=config.threads or torch.get_num_threads()):
+            job = new_job(config)
+            saved = writer.load_checkpoint()
+            if saved is not None:
+                from_bytes(job, saved[1])
+            layers = [
+                replace(layer, dtype=config.record_dtype)
+                for layer in unit_layers(job.model, config.layers)
+            ]
+            writer.declare(layers, total_epochs=config.epochs, meta=describe(job))
+            writer.set_state("running")
+            finished = fit(job, Journal(writer, job, on_epoch), control)
+        if finished:
+            writer.set_state("done")
+        else:
+            writer.set_state("stopped", f"at epoch {job.epoch:.4g}; resume continues there")
+    except KeyboardInterrupt:
+        writer.set_state("stopped", "interrupted at once; resume continues from the last checkpoint")
+        raise
+    except BaseException as error:
+        writer.set_state("failed", in_one_line(error))
+        raise
+
+
+def in_one_line(error: BaseException) -> str:
+    """An error as the last line of its traceback, whatever its message holds."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+
+
+def describe(job: Job) -> dict[str, Any]:
+    """What a reader may want to know of a run beyond its config."""
+    data = job.data
+    return {
+        "dataset": {
+            "name": data.name,
+            "input_shape": list(data.input_shape),
+            "n_classes": data.n_classes,
+            "class_names": list(data.class_names),
+            "n_train": len(data.train_x),
+            "n_val": len(data.val_x),
+        },
+        "parameters": sum(parameter.numel() for parameter in job.model.parameters()),
+        "steps_per_epoch": job.order.steps,
+        "device": str(job.device),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": ".".join(map(str, sys.version_info[:3])),
+    }
