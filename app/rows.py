@@ -20,6 +20,7 @@ from flask import Blueprint, Response, request, stream_with_context
 
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures.theme import THEMES
+from prunescope.app.guard import problem
 from prunescope.app.state import read_view
 from prunescope.engine.store import Run, Store, StoreError
 
@@ -140,8 +141,8 @@ class RowServer:
                     sent = time.monotonic()
             if rows:
                 yield pack({}, epochs, rows)
-        except (ValueError, StoreError, OSError) as problem:
-            yield pack({"error": str(problem) or type(problem).__name__}, [], [])
+        except (ValueError, StoreError, OSError) as error:
+            yield pack({"error": str(error) or type(error).__name__}, [], [])
 
 
 def pack(head: dict[str, Any], epochs: list[float], rows: list[Row]) -> bytes:
@@ -187,19 +188,19 @@ def register(server: Any, store: Store) -> RowServer:
     def rows() -> Any:
         feed_name = request.args.get("feed", "")
         if feed_name not in FEEDS:
-            return {"error": f"feed: {feed_name[:40]!r} is unknown. Use one of {', '.join(FEEDS)}."}, 404
+            return problem(404, "This feed is unknown.", feed_name[:40], f"Use one of {', '.join(FEEDS)}.")
         view = read_view(request.args)
         try:
             run = store.run(view["run"])
-        except StoreError as problem:
-            return {"error": str(problem)}, 404
+        except StoreError as error:
+            return problem(404, str(error), view["run"])
         theme = request.args.get("theme_now", "")
         if theme not in ("", *THEMES):
-            return {"error": f"theme_now: {theme[:40]!r} is unknown. Use one of {', '.join(THEMES)}."}, 400
+            return problem(400, "This theme is unknown.", theme[:40], f"Use one of {', '.join(THEMES)}.")
         try:
             have = max(0, int(request.args.get("have", "0")))
         except ValueError:
-            return {"error": "have: not a whole number. Send the number of rows that the page holds."}, 400
+            return problem(400, "have is not a whole number.", None, "Send the number of rows that the page holds.")
         # Rows counted under another server may have been other rows: begin again.
         if request.args.get("boot") != row_server.boot:
             have = 0

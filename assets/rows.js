@@ -91,7 +91,7 @@ window.prunescope = window.prunescope || {};
       const answer = await fetch("/api/rows?" + query, { signal: controller.signal });
       if (!answer.ok) {
         const told = await answer.json().catch(() => ({}));
-        throw new Error(told.error || `The server answered ${answer.status}.`);
+        throw new Error([told.error, told.do].filter(Boolean).join(" ") || `The server answered ${answer.status}.`);
       }
       feed.error = "";
       for await (const frame of frames(answer.body)) {

@@ -90,7 +90,7 @@ window.prunescope = window.prunescope || {};
   ps.post = async function (path, body) {
     const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
     const told = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw Object.assign(new Error(told.error || `The server answered ${answer.status}.`), { told, status: answer.status });
+    if (!answer.ok) throw Object.assign(new Error([told.error, told.do].filter(Boolean).join(" ") || `The server answered ${answer.status}.`), { told, status: answer.status });
     return told;
   };
 
