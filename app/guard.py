@@ -7,7 +7,7 @@ a foreign page that posts to it, and a foreign name that is made to point at it 
 import hmac
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -92,13 +92,13 @@ def read_json() -> Any:
     return body
 
 
-def install(server: Flask, settings: Settings, csp_hashes: Callable[[], list[str]]) -> None:
+def install(server: Flask, settings: Settings, csp_hashes: Sequence[str]) -> None:
     """Put the checks before, and the headers behind, every route of `server`."""
     server.config[_KEY] = settings
     server.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     # First in line: Dash's own before_request hooks build the page on the first request.
     server.before_request_funcs.setdefault(None, []).insert(0, _check)
-    policy = _content_security_policy(csp_hashes())
+    policy = _content_security_policy(csp_hashes)
 
     @server.after_request
     def add_headers(response: Response) -> Response:
@@ -186,7 +186,7 @@ def _exchange_token(settings: Settings) -> Response:
     return response
 
 
-def _content_security_policy(hashes: list[str]) -> str:
+def _content_security_policy(hashes: Sequence[str]) -> str:
     return "; ".join((
         "default-src 'self'",
         f"script-src 'self' {' '.join(hashes)}",

@@ -31,7 +31,6 @@ INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
 {%metas%}
-<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Prunescope</title>
 <link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
 <style>__TOKENS__</style>

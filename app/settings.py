@@ -52,8 +52,9 @@ class Settings:
     @property
     def hosts(self) -> frozenset[str]:
         """Names that a request's Host header may carry, lower-cased, without port and brackets."""
-        own = {self.host} if not is_wildcard(self.host) else {socket.gethostname()}
-        return LOOPBACK_NAMES | {_plain(name) for name in (*own, *self.allowed_hosts)}
+        own = socket.gethostname() if is_wildcard(self.host) else self.host
+        names = {_plain(name) for name in (own, *self.allowed_hosts)}
+        return LOOPBACK_NAMES | {name for name in names if name and not is_wildcard(name)}
 
     @property
     def url(self) -> str:

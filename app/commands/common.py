@@ -1,0 +1,88 @@
+"""What the commands share: flags with their environment variables, errors, output."""
+
+import argparse
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from prunescope.app.wire import plain
+from prunescope.engine.fields import FALSE_WORDS, TRUE_WORDS
+from prunescope.engine.store import Run, RunNotFound, Store
+
+OK = 0
+PREFIX = "PRUNESCOPE_"
+
+
+class Problem(Exception):
+    """Ends the command with a message on stderr and an exit code: 2 asked wrongly, 1 failed."""
+
+    FAILED: ClassVar[int] = 1
+    USAGE: ClassVar[int] = 2
+
+    def __init__(self, message: str, code: int = USAGE) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def variable(flag: str) -> str:
+    """Return the environment variable of a flag: `--allowed-hosts` → PRUNESCOPE_ALLOWED_HOSTS."""
+    return PREFIX + flag.removeprefix("--").replace("-", "_").upper()
+
+
+def add_flag(
+    parser: argparse.ArgumentParser,
+    flag: str,
+    *,
+    default: Any = None,
+    type: Callable[[str], Any] = str,
+    help: str,
+    metavar: str | None = None,
+) -> None:
+    """Add a flag with a value; the environment stands in for it, and argparse checks both alike."""
+    parser.add_argument(
+        flag,
+        # argparse passes a default that is text through `type`, and so names a bad variable as it would a flag.
+        default=os.environ.get(variable(flag), default),
+        type=type,
+        help=_with_default(help, default),
+        metavar=metavar or flag.rsplit("-", 1)[-1].upper(),
+    )
+
+
+def add_switch(parser: argparse.ArgumentParser, flag: str, *, default: bool, help: str) -> None:
+    """Add `--flag` and `--no-flag`; the environment variable holds yes or no."""
+    word = os.environ.get(variable(flag), "").strip().lower()
+    if word and word not in TRUE_WORDS | FALSE_WORDS:
+        parser.error(f"{variable(flag)}={word!r} is neither yes nor no.")
+    parser.add_argument(
+        flag,
+        action=argparse.BooleanOptionalAction,
+        default=word in TRUE_WORDS if word else default,
+        help=_with_default(help, "on" if default else "off"),
+    )
+
+
+def add_logdir(parser: argparse.ArgumentParser) -> None:
+    add_flag(parser, "--logdir", default="runs", type=Path, help="folder of the runs", metavar="FOLDER")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout, for scripts")
+
+
+def find_run(store: Store, run_id: str) -> Run:
+    """Return a run; exit code 2, with the runs there are, if it is unknown."""
+    try:
+        return store.run(run_id)
+    except RunNotFound as error:
+        raise Problem(str(error)) from None
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(plain(value), indent=2))
+
+
+def _with_default(text: str, default: Any) -> str:
+    return text if default in (None, "") else f"{text} (default: {default})"
