@@ -56,7 +56,6 @@ def page(settings: Any) -> html.Div:
     }
     return html.Div(
         id="app",
-        className="without-run",
         children=[
             html.A("Skip to the page", href="#main", className="skip"),
             _top(),

@@ -45,7 +45,7 @@ window.prunescope = window.prunescope || {};
     const id = `control-${key.name}-${counter++}`;
     const select = el("select", { id, onchange: () => ps.set({ [key.name]: select.value }) },
       ...key.choices.map(([value, words]) => el("option", { value }, words)));
-    return [el("div", { class: "control" }, el("div", { class: "control-head" }, el("label", { for: id }, key.label)), select],
+    return [el("div", { class: "control" }, el("div", { class: "control-head" }, el("label", { for: id }, key.label)), select),
       (value) => { select.value = value; }];
   }
 

@@ -147,9 +147,11 @@ window.prunescope = window.prunescope || {};
     ps.drawScrubber();
   };
 
-  ps.onView((changed) => {
-    const reach = changed.map((name) => (ps.key(name) || { reach: "rows" }).reach);
-    if (reach.some((r) => r !== "local")) ps.refresh();
-    else { ps.requestDraw(); ps.drawScrubber(); }
-  });
+  ps.startDraw = function () {
+    ps.onView((changed) => {
+      const reach = changed.map((name) => (ps.key(name) || { reach: "rows" }).reach);
+      if (reach.some((r) => r !== "local")) ps.refresh();
+      else { ps.requestDraw(); ps.drawScrubber(); }
+    });
+  };
 })(window.prunescope);

@@ -57,6 +57,7 @@ window.prunescope = window.prunescope || {};
     ps.startView(spec);
     showTheme();
     showPage();
+    ps.startDraw();
     ps.startControls();
     ps.startLayerPick();
     ps.startScrubber();

@@ -105,8 +105,10 @@ class AlignmentFeed:
         means = [angles[labels[kept] == c].mean() if sizes[c] else np.nan for c in range(memory.n_clusters)]
         noun = units(layer)
         label_left = found.mean > 40
+        bars = np.histogram(np.clip(angles, 0, 89.999), EDGES, weights=counts)[0]
         return {
-            "bars": np.histogram(np.clip(angles, 0, 89.999), EDGES, weights=counts)[0],
+            "bars": bars,
+            "top": self._top(memory, float(bars.max())),
             "density": density(angles, counts),
             "labels": labels,
             "angles": found.angles,
@@ -131,6 +133,14 @@ class AlignmentFeed:
                 for size, mean in zip(sizes, means, strict=True)
             ],
         }
+
+    @staticmethod
+    def _top(memory: AlignmentMemory, highest: float) -> float:
+        """Upper end of the count axis: room for the labels, in steps, so that it seldom moves."""
+        assert memory.null_curves is not None  # begin() made them
+        band = memory.null_curves.mean(axis=0) + 2 * memory.null_curves.std(axis=0, ddof=1)
+        step = max(1.0, memory.kept / 30)
+        return float(np.ceil(1.36 * max(highest, band.max()) / step) * step)
 
     @staticmethod
     def _null(memory: AlignmentMemory, kept: np.ndarray, norms: np.ndarray, dimensions: int) -> Any:
@@ -170,6 +180,7 @@ class AlignmentFeed:
         gap = np.full(k, np.nan)
         return {
             "bars": np.zeros(len(EDGES) - 1),
+            "top": self._top(memory, 0.0),
             "density": np.zeros(len(GRID)),
             "labels": np.full(n, -1),
             "angles": np.full(n, np.nan),

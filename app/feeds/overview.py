@@ -101,9 +101,9 @@ class OverviewFeed:
             "figures": {
                 "accuracy": figures.accuracy(theme),
                 "loss": figures.loss(theme),
-                "layer-angle": figures.per_layer(names, "angle", "median angle to 4 centres", theme, ticksuffix="°"),
+                "layer-angle": figures.per_layer(names, "angle", "median angle", theme, ticksuffix="°"),
                 "layer-rank": figures.per_layer(names, "rank", "effective rank", theme, rangemode="tozero"),
-                "layer-spread": figures.per_layer(names, "spread", "sd of norms / mean", theme, rangemode="tozero"),
+                "layer-spread": figures.per_layer(names, "spread", "sd / mean", theme, rangemode="tozero"),
             },
             "texts": figures.texts(),
             "lists": {"overview-layers": figures.layer_list(len(names), theme)},

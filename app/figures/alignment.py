@@ -82,7 +82,7 @@ def angle_histogram(
             x=ref("label_x"),
             xref="paper",
             xanchor=ref("label_anchor"),
-            y=0.99 - 0.085 * i,
+            y=0.995 - 0.085 * i,
             yref="paper",
             yanchor="top",
         )
@@ -95,7 +95,7 @@ def angle_histogram(
             bargap=0,
             annotations=notes,
             xaxis=axis(theme, "angle to the nearest centre", range=[0, 90], dtick=15, ticksuffix="°", showgrid=False),
-            yaxis=axis(theme, f"{noun} per 2°", rangemode="tozero"),
+            yaxis=axis(theme, f"{noun} per 2°", range=[0, ref("top")]),
         ),
     }
 

@@ -168,7 +168,7 @@ def distance_moved(theme: Theme) -> dict[str, Any]:
         "layout": base_layout(
             theme,
             xaxis=axis(theme, "epoch", showgrid=False),
-            yaxis=axis(theme, "distance from init", rangemode="tozero"),
+            yaxis=axis(theme, "distance", rangemode="tozero"),
         ),
     }
 
@@ -194,7 +194,7 @@ def variance_explained(theme: Theme, titles: tuple[str, ...]) -> dict[str, Any]:
         "layout": base_layout(
             theme,
             xaxis=axis(theme, "epoch", showgrid=False),
-            yaxis=axis(theme, "variance in the axes", range=[0, 1], tickformat=".0%"),
+            yaxis=axis(theme, "share", range=[0, 1], tickformat=".0%"),
         ),
     }
 

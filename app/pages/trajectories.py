@@ -25,8 +25,8 @@ def layout() -> html.Section:
         "trajectories",
         [
             parts.figure_card("paths", "Paths of the weight vectors", how=HOW_PATHS, size="hero wide tallest"),
-            parts.figure_card("moved", "Distance from initialisation", note="median and middle half", how=HOW_MOVED, size="low"),
-            parts.figure_card("explained", "What the axes show", note="share of each epoch's variance", how=HOW_EXPLAINED, size="low"),
+            parts.figure_card("moved", "Distance from init", note="median, middle half", how=HOW_MOVED, size="low"),
+            parts.figure_card("explained", "What the axes show", note="of each epoch's variance", how=HOW_EXPLAINED, size="low"),
         ],
         [
             parts.readout("trajectories"),
