@@ -25,6 +25,7 @@ class TrajectoriesMemory:
     explained: np.ndarray
     plane: bool
     first: np.ndarray
+    reach: float = 0.0
     labels: np.ndarray | None = None
     centers: np.ndarray | None = None
 
@@ -81,12 +82,16 @@ class TrajectoriesFeed:
         total = np.square(weights - weights.mean(axis=0)).sum()
         spread = np.square(points - points.mean(axis=0)).sum(axis=0)
         explained = spread / total if total > 0 else np.zeros(COMPONENTS)
+        # The rays only grow: shrinking ones would move the picture about.
+        memory.reach = max(memory.reach, 1.1 * float(norms.max()))
+        rays = figures.rays(memory.reach) if memory.plane else {}
         shown = float(explained[:2].sum())
         far = int(np.argmax(moved))
         return {
             "x": points[:, 0],
             "y": points[:, 1],
             "z": points[:, 2],
+            **rays,
             "labels": labels,
             "norms": norms,
             "moved": np.percentile(moved, [25, 50, 75]),
@@ -101,10 +106,10 @@ class TrajectoriesFeed:
                 ]
             ),
             "big": "all" if memory.plane else f"{100 * shown:.0f} %",
-            "big_note": "of the variance: these are the weights themselves"
+            "big_note": "of the weights: nothing is projected here"
             if memory.plane
             else "of this epoch's variance lies in the two axes",
-            "basis_note": "The plane itself: both weights of each neuron, nothing projected."
+            "basis_note": "The plane itself: both weights of each neuron, and the task's four patterns."
             if memory.plane
             else f"PCA of {self._basis_words(memory)}, fitted at {epoch_text(memory.fitted_until)}; later epochs are "
             "projected, never refitted.",

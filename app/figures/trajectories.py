@@ -8,6 +8,9 @@ from prunescope.app.figures.template import ref
 from prunescope.app.figures.theme import SYMBOLS, Theme, axis, base_layout, cluster_colour
 
 
+PATTERNS = ((1, 1), (1, -1), (-1, -1), (-1, 1))
+
+
 def _groups(theme: Theme, colour: str, n_clusters: int) -> list[tuple[str, str, str, dict[str, Any]]]:
     """Name, colour, symbol and which units, for every pair of traces."""
     if colour != "cluster":
@@ -99,35 +102,34 @@ def paths(
 
 def _true_directions(theme: Theme) -> list[dict[str, Any]]:
     """The four patterns of XORD, the directions that Brutzkus & Globerson prove neurons to take."""
-    corners = ((1, 1, "p₁"), (1, -1, "p₂"), (-1, -1, "p₃"), (-1, 1, "p₄"))
-    xs: list[float] = []
-    ys: list[float] = []
-    for x, y, _ in corners:
-        xs += [0, x, np.nan]
-        ys += [0, y, np.nan]
     return [
         {
             "type": "scatter",
             "mode": "lines",
             "name": "true directions",
-            "x": np.asarray(xs) * 1e3,
-            "y": np.asarray(ys) * 1e3,
+            "x": ref("ray_x"),
+            "y": ref("ray_y"),
             "line": {"color": theme.null, "width": 1, "dash": "dot"},
             "hoverinfo": "skip",
         },
         {
             "type": "scatter",
-            "mode": "markers+text",
+            "mode": "text",
             "name": "patterns",
-            "x": [c[0] for c in corners],
-            "y": [c[1] for c in corners],
-            "text": [c[2] for c in corners],
-            "textposition": "top center",
-            "textfont": {"color": theme.muted, "size": 14},
-            "marker": {"color": theme.null, "symbol": "diamond", "size": 8},
-            "hovertemplate": "pattern %{text} (%{x}, %{y})<extra></extra>",
+            "x": ref("tip_x"),
+            "y": ref("tip_y"),
+            "text": [f"p{i} = ({x}, {y})" for i, (x, y) in enumerate(PATTERNS, 1)],
+            "textfont": {"color": theme.muted, "size": 13},
+            "hoverinfo": "skip",
         },
     ]
+
+
+def rays(reach: float) -> dict[str, np.ndarray]:
+    """The four directions of XORD as lines from the origin, as long as ``reach``, and where to name them."""
+    tips = np.asarray(PATTERNS) / np.sqrt(2) * reach
+    lines = np.stack([np.zeros_like(tips), tips, np.full_like(tips, np.nan)], axis=1).reshape(-1, 2)
+    return {"ray_x": lines[:, 0], "ray_y": lines[:, 1], "tip_x": 1.08 * tips[:, 0], "tip_y": 1.08 * tips[:, 1]}
 
 
 def distance_moved(theme: Theme) -> dict[str, Any]:
