@@ -1,0 +1,98 @@
+"""The datasets by name, and what is known of each before anything is loaded. Imports no torch."""
+
+from dataclasses import dataclass
+
+from prunescope.engine.custom import is_custom, is_well_formed
+from prunescope.engine.fields import unknown_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec:
+    """One dataset.
+
+    Attributes
+    ----------
+    loader : module and function inside `prunescope.engine.data`
+    help : one line for forms and error texts
+    input_shape, n_classes : None where only the data can tell
+    images : whether the inputs are pictures, which can be resized and have their pixels shuffled
+    """
+
+    loader: str
+    help: str
+    input_shape: tuple[int, ...] | None = None
+    n_classes: int | None = None
+    images: bool = True
+
+
+DATASETS: dict[str, DatasetSpec] = {
+    "digits": DatasetSpec(
+        loader="builtin:load_digits",
+        help="1,797 handwritten digits of 8×8 grey pixels; needs no download",
+        input_shape=(1, 8, 8),
+        n_classes=10,
+    ),
+    "xord": DatasetSpec(
+        loader="xord:load_xord",
+        help="Brutzkus & Globerson's XORD: pairs of ±1, positive iff a pair is equal",
+        n_classes=2,
+        images=False,
+    ),
+    "mnist": DatasetSpec(
+        loader="vision:load_mnist",
+        help="70,000 handwritten digits of 28×28 grey pixels (12 MB download)",
+        input_shape=(1, 28, 28),
+        n_classes=10,
+    ),
+    "fashion-mnist": DatasetSpec(
+        loader="vision:load_fashion_mnist",
+        help="70,000 pieces of clothing, 28×28 grey (31 MB download)",
+        input_shape=(1, 28, 28),
+        n_classes=10,
+    ),
+    "cifar10": DatasetSpec(
+        loader="vision:load_cifar10",
+        help="60,000 colour photos of 32×32 in 10 classes (170 MB download)",
+        input_shape=(3, 32, 32),
+        n_classes=10,
+    ),
+    "cifar100": DatasetSpec(
+        loader="vision:load_cifar100",
+        help="60,000 colour photos of 32×32 in 100 classes (169 MB download)",
+        input_shape=(3, 32, 32),
+        n_classes=100,
+    ),
+    "folder": DatasetSpec(
+        loader="folder:load_folder", help="your own images: a folder with a folder per class"
+    ),
+}
+
+DATASET_PATTERNS = "module:callable (from the shell only)"
+CUSTOM = DatasetSpec(loader="own:load_own", help="module:callable")
+
+CORRUPTIONS = {
+    "none": "the images as they are",
+    "shuffled-pixels": "one fixed permutation of the pixels, the same for every image",
+    "random-pixels": "another permutation for each image",
+    "gaussian": "noise with the mean and standard deviation of the images",
+}
+
+
+def dataset_problem(name: str) -> str | None:
+    """What is wrong with a dataset's name, or None."""
+    if name in DATASETS or (is_custom(name) and is_well_formed(name)):
+        return None
+    return unknown_name(name, DATASETS, patterns=DATASET_PATTERNS)
+
+
+def dataset_spec(name: str) -> DatasetSpec:
+    """The description of a dataset.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, listing the known ones.
+    """
+    if problem := dataset_problem(name):
+        raise ValueError(f"dataset: {problem}")
+    return DATASETS.get(name, CUSTOM)

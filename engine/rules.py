@@ -1,0 +1,126 @@
+"""What must hold between the settings of a run, beyond what each field says of itself."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from prunescope.engine.data.catalog import dataset_problem, dataset_spec
+from prunescope.engine.data.describe import describe_dataset
+from prunescope.engine.fields import ConfigError
+from prunescope.engine.models.catalog import MODELS, model_problem, model_spec
+
+if TYPE_CHECKING:
+    from prunescope.engine.config import RunConfig
+
+
+class Rule(NamedTuple):
+    """A check of one field that reads others too."""
+
+    field: str
+    reads: tuple[str, ...]
+    problem: "Callable[[RunConfig], str | None]"
+
+
+def problems_between(config: "RunConfig", unsound: set[str]) -> dict[str, str]:
+    """Field → message for every broken rule, leaving out the rules that read an unsound field."""
+    found: dict[str, str] = {}
+    for rule in RULES:
+        if not (unsound | found.keys()) & {rule.field, *rule.reads} and (message := rule.problem(config)):
+            found[rule.field] = message
+    return found
+
+
+def check_fits(config: "RunConfig") -> None:
+    """Refuse a model or a loss that does not fit the data, before anything starts.
+
+    Looks at files where the data are the user's own folder, but loads nothing. What only a
+    `module:callable` can tell is left to `load_dataset` and `build_model`.
+
+    Raises
+    ------
+    ConfigError
+    """
+    try:
+        facts = describe_dataset(config)
+    except (ValueError, OSError) as error:
+        raise ConfigError({"data_dir" if config.dataset == "folder" else "dataset": str(error)}) from error
+    problems: dict[str, str] = {}
+    if facts.input_shape and (problem := model_spec(config.model).accepts(facts.input_shape)):
+        problems["model"] = f"{config.model} {problem}"
+    if config.loss_name == "margin" and facts.n_classes not in (None, 2):
+        problems["loss"] = (
+            f"margin is for two classes, and {config.dataset} has {facts.n_classes}: take cross-entropy."
+        )
+    if problems:
+        raise ConfigError(problems)
+
+
+def _hidden(config: "RunConfig") -> str | None:
+    spec = model_spec(config.model)
+    if not config.hidden or spec is not MODELS.get(config.model):
+        return None
+    if spec.hidden is None:
+        return f"{list(config.hidden)} has no meaning for {config.model}, whose layers are fixed: use width."
+    if spec.one_hidden and len(config.hidden) != 1:
+        return f"{list(config.hidden)} has {len(config.hidden)} widths: {config.model} takes one, e.g. [120]."
+    return None
+
+
+def _batch_size(config: "RunConfig") -> str | None:
+    if config.batch_size == 1 and model_spec(config.model).normalises:
+        return f"1 is too small: {config.model} has BatchNorm, which compares at least 2 examples a step."
+    return None
+
+
+def _warmup(config: "RunConfig") -> str | None:
+    if config.warmup_epochs > config.epochs:
+        return f"{config.warmup_epochs:g} is longer than the {config.epochs} epochs of training: shorten it."
+    return None
+
+
+def _steps(config: "RunConfig") -> str | None:
+    steps = config.step_epochs
+    if any(later <= earlier for earlier, later in zip((0, *steps), steps, strict=False)):
+        return f"{list(steps)} does not rise from 1 on: write it like [30, 60]."
+    if steps and steps[-1] > config.epochs:
+        return f"{steps[-1]} lies after the last epoch, {config.epochs}: take a smaller one."
+    return None
+
+
+def _data_dir(config: "RunConfig") -> str | None:
+    if config.dataset == "folder" and not config.data_dir:
+        return "is empty: give the folder that holds a folder of images for each class."
+    return None
+
+
+def _only_images(config: "RunConfig", value: object) -> str | None:
+    if dataset_spec(config.dataset).images:
+        return None
+    return f"{value!r} needs images, and {config.dataset} has none: leave it at its default."
+
+
+def _layers(config: "RunConfig") -> str | None:
+    if not config.layers:
+        return 'is empty: name the layers to record, or "*" for all.'
+    return None
+
+
+RULES = (
+    Rule("dataset", (), lambda config: dataset_problem(config.dataset)),
+    Rule("model", (), lambda config: model_problem(config.model)),
+    Rule("hidden", ("model",), _hidden),
+    Rule("batch_size", ("model",), _batch_size),
+    Rule("warmup_epochs", ("epochs",), _warmup),
+    Rule("step_epochs", ("epochs",), _steps),
+    Rule("data_dir", ("dataset",), _data_dir),
+    Rule("layers", (), _layers),
+    Rule(
+        "image_size",
+        ("dataset",),
+        lambda config: _only_images(config, config.image_size) if config.image_size else None,
+    ),
+    Rule(
+        "corruption",
+        ("dataset",),
+        lambda config: _only_images(config, config.corruption) if config.corruption != "none" else None,
+    ),
+)
