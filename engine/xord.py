@@ -21,7 +21,7 @@ _POSITIVE, _NEGATIVE = [0, 1, 2, 3], [1, 3]
 
 @dataclass(frozen=True, kw_only=True)
 class XordConfig:
-    """Settings of the theory: Brutzkus & Globerson 2019, section 4 to 6."""
+    """Settings of the theory: Brutzkus & Globerson 2019, the sections on XORD."""
 
     n_nets: int = 100
     k: int = 2  # neurons of each sign
@@ -62,15 +62,14 @@ def simulate(config: XordConfig) -> XordNets:
     converged = np.zeros(config.n_nets, dtype=bool)
     for _ in range(config.max_steps + 1):
         todo = np.flatnonzero(~converged)
-        outputs, gradients = zip(
-            *(_output_and_gradient(w[todo], u[todo], s) for s in (_POSITIVE, _NEGATIVE)), strict=True
-        )
-        rising = outputs[0] < config.margin
-        falling = outputs[1] > -1
+        on_positives, by_positives = _output_and_gradient(w[todo], u[todo], _POSITIVE)
+        on_negatives, by_negatives = _output_and_gradient(w[todo], u[todo], _NEGATIVE)
+        rising = on_positives < config.margin
+        falling = on_negatives > -1
         converged[todo] = ~rising & ~falling
         if converged.all():
             break
-        for neurons, on_positive, on_negative in zip((w, u), *gradients, strict=True):
+        for neurons, on_positive, on_negative in zip((w, u), by_positives, by_negatives, strict=True):
             step = rising[:, None, None] * on_positive - falling[:, None, None] * on_negative
             neurons[todo] += rate * step
     return XordNets(w, u, initial_w, initial_u, converged, _errors(w, u))

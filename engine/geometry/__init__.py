@@ -24,6 +24,7 @@ from prunescope.engine.geometry.components import (
     Components,
     component_curve,
     components,
+    components_at,
 )
 from prunescope.engine.geometry.frames import (
     FrameSummary,
@@ -145,6 +146,7 @@ __all__ = [
     "compare_to_init",
     "component_curve",
     "components",
+    "components_at",
     "cosine_matrix",
     "cutoff_inner_product",
     "direction_clusters",

@@ -215,7 +215,8 @@ def _membership(labels: Ints, fit: Floats, n_clusters: int) -> Floats:
 def _centers_by_size(directions: Floats, labels: Ints, n_clusters: int) -> tuple[Floats, Ints]:
     """Unit centers and labels, renumbered from the largest cluster to the smallest."""
     sizes = np.bincount(labels, minlength=n_clusters)
-    first_member = [np.flatnonzero(labels == j)[0] if sizes[j] else len(labels) for j in range(n_clusters)]
+    first_member = np.full(n_clusters, len(labels))
+    np.minimum.at(first_member, labels, np.arange(len(labels)))
     order = np.lexsort((first_member, -sizes))
     names = np.empty(n_clusters, dtype=np.int64)
     names[order] = np.arange(n_clusters)

@@ -58,8 +58,8 @@ def neural_collapse(
     missing = np.setdiff1d(np.arange(n_classes), names)
     if missing.size or names.min() < 0 or names.max() >= n_classes:
         raise ValueError(
-            f"labels: from {names.min()} to {names.max()}, without classes {missing.tolist()}; expected every "
-            f"class 0 to {n_classes - 1}. Pass more examples."
+            f"labels: from {names.min()} to {names.max()}, without classes {missing.tolist()}; "
+            f"expected every class 0 to {n_classes - 1}. Pass more examples."
         )
     belongs = (names == np.arange(n_classes)[:, None]).astype(np.float64)
     means = belongs @ points / belongs.sum(axis=1, keepdims=True)

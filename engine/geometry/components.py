@@ -15,11 +15,6 @@ class ComponentCurve(NamedTuple):
 
     joins: Floats
 
-    def count(self, cutoffs: npt.ArrayLike) -> Ints:
-        """Components of the graph with edges of weight ≥ each cutoff, of the cutoffs' shape."""
-        joined = np.searchsorted(self.joins[::-1], cutoffs, side="left")
-        return np.asarray(joined + 1, dtype=np.int64)
-
 
 class Components(NamedTuple):
     """Components at one cutoff, the largest first.
@@ -63,10 +58,14 @@ def component_curve(adjacency: npt.ArrayLike) -> ComponentCurve:
     heights = largest - tree[:, 2]
     right = np.clip(np.searchsorted(known, heights), 0, known.size - 1)
     left = np.maximum(right - 1, 0)
-    nearest = np.where(
-        np.abs(known[left] - heights) < np.abs(known[right] - heights), known[left], known[right]
-    )
-    return ComponentCurve(nearest)
+    is_left = np.abs(known[left] - heights) < np.abs(known[right] - heights)
+    return ComponentCurve(np.where(is_left, known[left], known[right]))
+
+
+def components_at(curve: ComponentCurve, cutoffs: npt.ArrayLike) -> Ints:
+    """Number of components of the graph with edges of weight ≥ each cutoff, of the cutoffs' shape."""
+    # Every join below the cutoff is undone, and leaves one component more.
+    return np.asarray(np.searchsorted(curve.joins[::-1], cutoffs, side="left") + 1, dtype=np.int64)
 
 
 def components(adjacency: npt.ArrayLike, cutoff: float, norms: npt.ArrayLike) -> Components:

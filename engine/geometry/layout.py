@@ -54,19 +54,16 @@ def force_layout(
     else:
         start = as_weights(previous, "previous")
         if start.shape != (n_units, 2):
-            raise ValueError(
-                f"previous: shape {start.shape}, expected ({n_units}, 2): the same units' positions."
-            )
+            raise ValueError(f"previous: shape {start.shape}, expected ({n_units}, 2), the same units.")
         positions, heat = start + 1e-4 * jitter, _RADIUS / 50
     steps = (100 if previous is None else 20) if iterations is None else iterations
     moving = positions.astype(np.float32)
+    stiffness = pull.sum(axis=1, keepdims=True) + n_units / _RADIUS**2
     for step in range(steps):
         force = _forces(pull, moving)
         length = np.sqrt(np.square(force).sum(axis=1, keepdims=True)) + np.float32(1e-9)
         # The stiffest spring sets the longest stable step; the heat limits it further, falling to 0.
-        reach = np.minimum(
-            length / (pull.sum(axis=1, keepdims=True) + n_units / _RADIUS**2), heat * (1 - step / steps)
-        )
+        reach = np.minimum(length / stiffness, heat * (1 - step / steps))
         moving = moving + force / length * reach
         moving -= moving.mean(axis=0)
     settled = moving.astype(np.float64)

@@ -130,10 +130,11 @@ def similarity_graph(trajectory: npt.ArrayLike, distance: str = "half") -> Simil
     """
     array = as_trajectory(trajectory)
     epochs, n_units, _ = array.shape
-    if epochs * n_units**2 * 4 > _MOST_BYTES:
+    size = epochs * n_units**2 * 4
+    if size > _MOST_BYTES:
         raise ValueError(
-            f"trajectory: {epochs} epochs of {n_units} units need {epochs * n_units**2 * 4 / 2**30:.1f} GiB of "
-            f"adjacency. Use kernel_width(trajectory) and edge_weights(cosine_matrix(weights), width) per epoch."
+            f"trajectory: {epochs} epochs of {n_units} units need {size / 2**30:.1f} GiB of adjacency. Call "
+            f"kernel_width(trajectory) once and edge_weights(cosine_matrix(weights), width) per epoch."
         )
     width = kernel_width(array, distance)
     adjacency = np.empty((epochs, n_units, n_units), dtype=np.float32)
@@ -154,7 +155,7 @@ def cutoff_inner_product(cutoff: float, width: float, distance: str = "half") ->
     """
     if not 0 < cutoff <= 1:
         raise ValueError(f"cutoff: {cutoff}, expected an edge weight in (0, 1].")
-    return float(_distance(distance).to_cosine(np.float64(width * math.sqrt(-math.log(cutoff)))))
+    return float(_distance(distance).to_cosine(np.asarray(width * math.sqrt(-math.log(cutoff)))))
 
 
 def edge_weight_distribution(
@@ -174,7 +175,7 @@ def edge_weight_distribution(
     edges = np.linspace(0, 1, bins + 1)
     counts = np.histogram(np.clip(pairs, 0, 1), bins=edges)[0]
     at_least = (pairs.size - np.searchsorted(pairs, edges, side="left")) / pairs.size
-    right_angle = float(_distance(distance).of_cosine(np.float64(0)))
+    right_angle = float(_distance(distance).of_cosine(np.zeros(())))
     orthogonal = math.exp(-((right_angle / width) ** 2)) if width > 0 else 0.0
     return EdgeWeights(counts, edges, at_least, orthogonal)
 
@@ -210,7 +211,7 @@ def merge_units(first: npt.ArrayLike, second: npt.ArrayLike) -> MergedUnits:
     a, b = as_weights(first, "first"), as_weights(second, "second")
     if a.shape[1] != b.shape[1]:
         raise ValueError(
-            f"second: fan-in {b.shape[1]}, first has {a.shape[1]}. Only layers that read the same inputs merge."
+            f"second: fan-in {b.shape[1]}, first has {a.shape[1]}. Merge layers that read the same inputs."
         )
     network = np.repeat([0, 1], [len(a), len(b)])
     return MergedUnits(np.vstack([a, b]), network, np.concatenate([np.arange(len(a)), np.arange(len(b))]))

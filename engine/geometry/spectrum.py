@@ -83,7 +83,7 @@ def spectral_density(weights: npt.ArrayLike) -> SpectralDensity:
     scale = float(np.sqrt(np.square(array).mean()))
     if scale == 0:
         return SpectralDensity(eigenvalues, 0.0, 0.0, 0.0, 0)
-    law = marchenko_pastur(eigenvalues, *array.shape, scale)
+    law = marchenko_pastur(eigenvalues, len(array), array.shape[1], scale)
     return SpectralDensity(eigenvalues, scale, law.lower, law.upper, int((eigenvalues > law.upper).sum()))
 
 
