@@ -108,8 +108,9 @@ class FieldSpec:
         return value
 
     def _clean_number(self, kind: str, value: Any) -> int | float:
-        wanted = numbers.Integral if kind == "int" else numbers.Real
-        if isinstance(value, bool) or not isinstance(value, wanted):
+        # NumPy's numbers are welcome: sweeps are made of them.
+        is_number = isinstance(value, numbers.Integral if kind == "int" else numbers.Real)
+        if isinstance(value, bool) or not is_number:
             raise ValueError(f"{_show(value)} is not a {_NOUNS[kind]}: {self._advice(kind)}.")
         low = -math.inf if self.minimum is None else self.minimum
         high = math.inf if self.maximum is None else self.maximum

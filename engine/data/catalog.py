@@ -68,7 +68,7 @@ DATASETS: dict[str, DatasetSpec] = {
 }
 
 DATASET_PATTERNS = "module:callable (from the shell only)"
-CUSTOM = DatasetSpec(loader="own:load_own", help="module:callable", images=False)
+CUSTOM = DatasetSpec(loader="own:load_own", help="module:callable")
 
 CORRUPTIONS = {
     "none": "the images as they are",

@@ -1,10 +1,9 @@
 """What a dataset will look like, told without loading it. Imports no torch."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from prunescope.engine.data.catalog import dataset_spec
-from prunescope.engine.data.tree import find_images
+from prunescope.engine.data.tree import as_folder, find_images
 
 if TYPE_CHECKING:
     from prunescope.engine.config import RunConfig
@@ -37,7 +36,7 @@ def describe_dataset(config: "RunConfig") -> Facts:
         return Facts((config.pairs, 2), 2)
     if config.dataset == "folder":
         side = size or FOLDER_IMAGE_SIZE
-        classes = find_images(Path(config.data_dir or "")).classes
+        classes = find_images(as_folder(config.data_dir or ".")).classes
         return Facts((1 if config.color == "grey" else 3, side, side), len(classes))
     shape = spec.input_shape
     if shape and size:

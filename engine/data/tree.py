@@ -26,6 +26,20 @@ class ImageTree:
     val: tuple[Labelled, ...]
 
 
+def as_folder(text: str | Path) -> Path:
+    """The path that a user wrote, `~` included.
+
+    Raises
+    ------
+    ValueError
+        For the home of a user who does not exist.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{str(text)!r} names no folder ({error}): write the whole path.") from error
+
+
 def find_images(root: Path) -> ImageTree:
     """List `root/{train,val|test}/{class}/*` or `root/{class}/*`.
 
@@ -44,11 +58,15 @@ def find_images(root: Path) -> ImageTree:
         unknown = sorted(set(_class_folders(val_root)) - set(classes))
         if unknown:
             raise ValueError(f"{str(val_root)!r} has classes that train lacks: {', '.join(unknown)}.")
+        # A class may be missing from validation: its accuracy is then simply not measured.
+        held_out = tuple(name for name in classes if (val_root / name).is_dir())
         return ImageTree(
-            classes=classes, train=_labelled(root / "train", classes), val=_labelled(val_root, classes)
+            classes=classes,
+            train=_labelled(root / "train", classes, classes),
+            val=_labelled(val_root, classes, held_out),
         )
     classes = _class_folders(root)
-    return ImageTree(classes=classes, train=_labelled(root, classes), val=())
+    return ImageTree(classes=classes, train=_labelled(root, classes, classes), val=())
 
 
 def split(tree: ImageTree, seed: int) -> ImageTree:
@@ -81,18 +99,14 @@ def _class_folders(root: Path) -> tuple[str, ...]:
     return names
 
 
-def _labelled(root: Path, classes: tuple[str, ...]) -> tuple[Labelled, ...]:
-    found = tuple(
-        (path, number)
-        for number, name in enumerate(classes)
-        if (root / name).is_dir()
-        for path in sorted((root / name).rglob("*"))
-        if path.suffix.lower() in SUFFIXES and path.is_file()
-    )
-    missing = sorted(set(range(len(classes))) - {number for _, number in found})
-    if missing:
-        raise ValueError(
-            f"{str(root / classes[missing[0]])!r} has no images ({', '.join(sorted(SUFFIXES))}): "
-            "add some, or remove the folder."
-        )
-    return found
+def _labelled(root: Path, classes: tuple[str, ...], there: tuple[str, ...]) -> tuple[Labelled, ...]:
+    """The images of the classes that are there, each with its number among all classes."""
+    found: list[Labelled] = []
+    for name in there:
+        # Not into deeper folders: a path such as / would be searched for minutes.
+        images = [path for path in sorted((root / name).iterdir()) if path.suffix.lower() in SUFFIXES]
+        if not images:
+            known = ", ".join(sorted(SUFFIXES))
+            raise ValueError(f"{str(root / name)!r} has no images ({known}): add some, or remove the folder.")
+        found.extend((path, classes.index(name)) for path in images)
+    return tuple(found)

@@ -12,7 +12,8 @@ from torch.nn.parameter import is_lazy
 
 # Axis 0 of these modules' weights runs over the units. Transposed convolutions keep their units on
 # axis 1, so a reshape along axis 0 would mix them; they are not listed.
-KINDS: dict[type[nn.Module], str] = {
+UnitModule = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
+KINDS: dict[type[UnitModule], str] = {
     nn.Conv1d: "conv",
     nn.Conv2d: "conv",
     nn.Conv3d: "conv",
@@ -20,15 +21,15 @@ KINDS: dict[type[nn.Module], str] = {
 }
 
 
-def unit_modules(model: nn.Module) -> dict[str, nn.Module]:
+def unit_modules(model: nn.Module) -> dict[str, UnitModule]:
     """Module path → module, for every module with units, in the order of the network.
 
     A module used twice, or two modules that share one weight, appear once, under the first name.
     """
-    found: dict[str, nn.Module] = {}
+    found: dict[str, UnitModule] = {}
     seen: set[int] = set()
     for name, module in model.named_modules():
-        if not isinstance(module, tuple(KINDS)):
+        if not isinstance(module, UnitModule):
             continue
         weight_id = id(_stored_weight(module))
         if weight_id not in seen:
@@ -48,6 +49,10 @@ def unit_layers(model: nn.Module, globs: Sequence[str] = ("*",)) -> list[LayerIn
         When nothing matches, listing the layers there are; or for a lazy layer without a shape yet.
     """
     modules = unit_modules(model)
+    if "" in modules:
+        raise ValueError(
+            "layers: the network is one bare layer, which has no name. Wrap it in nn.Sequential."
+        )
     chosen = [name for name in modules if any(fnmatchcase(name, glob) for glob in globs)]
     if not chosen:
         there = ", ".join(modules) or "none: it has no convolution and no linear layer"
@@ -75,15 +80,16 @@ def state_arrays(model: nn.Module) -> dict[str, np.ndarray]:
 
 def weight_vectors(model: nn.Module, layers: Sequence[LayerInfo]) -> dict[str, np.ndarray]:
     """Layer name → (units, fan_in) float32 copies of the current weights."""
+    modules = unit_modules(model)
     return {
-        layer.name: _to_numpy(model.get_submodule(layer.name).weight)
+        layer.name: _to_numpy(modules[layer.name].weight)
         .astype(np.float32, copy=False)
         .reshape(layer.units, layer.fan_in)
         for layer in layers
     }
 
 
-def _describe(name: str, module: nn.Module) -> LayerInfo:
+def _describe(name: str, module: UnitModule) -> LayerInfo:
     weight = module.weight
     if is_lazy(weight):
         raise ValueError(f"layers: {name} has no shape yet. Pass one batch through the network first.")
@@ -93,10 +99,10 @@ def _describe(name: str, module: nn.Module) -> LayerInfo:
     )
 
 
-def _stored_weight(module: nn.Module) -> object:
+def _stored_weight(module: UnitModule) -> object:
     """The tensor that tells two layers apart, without computing a parametrised weight."""
-    parametrisations = getattr(module, "parametrizations", None)
-    if parametrisations is not None and "weight" in parametrisations:
+    parametrisations = getattr(module, "parametrizations", {})
+    if "weight" in parametrisations:
         return parametrisations["weight"]
     # torch.nn.utils.prune keeps the trained weight here and a computed one under `weight`.
     original = module._parameters.get("weight_orig")

@@ -8,7 +8,7 @@
     store.run(run_id).trajectory("conv1")
 
 A snapshot is seen whole or not at all, and survives ``kill -9`` once `commit` returned. Nothing is evicted,
-nothing is pickled, and reading a stranger's folder runs no code. Importing this package does not import torch.
+nothing is pickled, and reading a stranger's folder runs no code. Importing this does not import torch.
 """
 
 from prunescope.engine.store.errors import (

@@ -14,9 +14,9 @@ _NAME = re.compile(r"(\d{15})\.ckpt")
 
 
 def save(folder: Path, payload: bytes, epoch: float) -> None:
-    """Write a checkpoint: temporary file, fsync, rename, fsync of the folder. OSError if it cannot be written.
+    """Write a checkpoint: temporary file, fsync, rename, fsync of the folder.
 
-    In place, 39 of 40 kills left it unreadable.
+    In place, 39 of 40 kills left it unreadable. OSError if it cannot be written.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     if not files.is_folder(folder):
@@ -33,7 +33,7 @@ def load(folder: Path) -> tuple[float, bytes] | None:
     for name in _newest_first(folder):
         key = int(name[:15])
         try:
-            with open(files.open_regular(folder / name), "rb") as file:
+            with os.fdopen(files.open_regular(folder / name), "rb") as file:
                 data = records.read_file(file, os.fstat(file.fileno()).st_size, name)
             payload = records.unpack(data, records.CHECKPOINT, records.NO_LAYER, key, name)
         except (OSError, StoreError):

@@ -16,8 +16,26 @@ VALUE_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val")
 
 # flock, mmap and fsync mean less here than SQLite needs; two hosts could both hold "the" lock.
 _NETWORK = frozenset(
-    "9p afs beegfs ceph cifs coda fuse.ceph fuse.glusterfs fuse.sshfs fuse.s3fs glusterfs gpfs lustre ncpfs nfs "
-    "nfs4 smb3 smbfs".split()
+    [
+        "9p",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "coda",
+        "fuse.ceph",
+        "fuse.glusterfs",
+        "fuse.sshfs",
+        "fuse.s3fs",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "smb3",
+        "smbfs",
+    ]
 )
 
 
@@ -37,7 +55,9 @@ def open_regular(path: str | Path, flags: int = os.O_RDONLY) -> int:
         raise
     except OSError as error:
         if is_irregular(path):
-            raise RunDamaged(f"{path}: not a regular file; a run folder holds no links, pipes or devices") from None
+            raise RunDamaged(
+                f"{path}: not a regular file; a run folder holds no links, pipes or devices"
+            ) from None
         raise StoreError(f"{path}: {error.strerror}") from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
@@ -82,7 +102,7 @@ def replace(path: Path, parts: Iterable[bytes | bytearray | memoryview], *, dura
                 os.fsync(handle)
         finally:
             os.close(handle)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

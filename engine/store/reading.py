@@ -31,10 +31,13 @@ class Database:
     ----------
     folder : Path
         ``<run>/store``.
+    handles : Handles
+        Counts it among those that are open.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, handles: "Handles") -> None:
         self.folder = folder
+        self._handles = handles
         self._name = folder.parent.name
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
@@ -42,9 +45,14 @@ class Database:
         self._frozen: tuple[object, ...] | None = None
         self._checked: set[str] = set()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its files are held open."""
+        return self._connection is not None
+
     def exists(self) -> bool:
         """Whether a writer has made the database."""
-        return os.path.lexists(self.folder / DATABASE)
+        return self._connection is not None or os.path.lexists(self.folder / DATABASE)
 
     def select(self, statement: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Rows of one SELECT, in a transaction of its own.
@@ -58,7 +66,7 @@ class Database:
         """
         with self._lock:
             try:
-                if self._frozen is not None and self._frozen != self._signature():
+                if self._frozen is not None and self._frozen != self.signature():
                     self._disconnect()
                 connection = self._connection or self._connect()
                 return connection.execute(statement, parameters).fetchall()
@@ -71,6 +79,28 @@ class Database:
         with self._lock:
             self._disconnect()
 
+    def close_if_idle(self) -> bool:
+        """Let go of the files unless somebody is reading this moment; True if it did."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            self._disconnect()
+        finally:
+            self._lock.release()
+        return True
+
+    def signature(self) -> tuple[object, ...]:
+        """What changes when the database's files change."""
+        seen: list[object] = []
+        for name in (DATABASE, _WAL):
+            try:
+                found = os.lstat(f"{self.folder}/{name}")
+            except OSError:
+                continue
+            if found.st_size:  # a reader leaves an empty log behind
+                seen.append((found.st_ino, found.st_size, found.st_mtime_ns))
+        return tuple(seen)
+
     def value_path(self, filename: object) -> tuple[str, int]:
         """Path and size of a value file.
 
@@ -80,7 +110,9 @@ class Database:
             If the name leaves the folder, or no regular file is there.
         """
         if not isinstance(filename, str) or not files.VALUE_FILE.fullmatch(filename):
-            raise RunDamaged(f"{self._name}: the database names the file {str(filename)[:80]!r}, which is no value file")
+            raise RunDamaged(
+                f"{self._name}: the database names the file {str(filename)[:80]!r}, which is no value file"
+            )
         for part in (filename[:2], filename[:5]):
             if part not in self._checked:
                 if not files.is_folder(self.folder / part):
@@ -109,6 +141,7 @@ class Database:
         except RunDamaged:
             self._disconnect()
             raise
+        self._handles.opened(self)
         return connection
 
     def _open(self) -> sqlite3.Connection:
@@ -116,7 +149,7 @@ class Database:
         writable = os.access(self.folder, os.W_OK) and not files.network_filesystem(self.folder)
         if writable:
             return _open_uri(self.folder, "mode=ro")
-        self._frozen = self._signature()
+        self._frozen = self.signature()
         if not self._has_log():
             return _open_uri(self.folder, "mode=ro&immutable=1")
         try:
@@ -137,19 +170,10 @@ class Database:
         except OSError:
             return False
 
-    def _signature(self) -> tuple[object, ...]:
-        seen: list[object] = []
-        for name in (DATABASE, _WAL):
-            try:
-                found = os.lstat(self.folder / name)
-                seen.append((found.st_ino, found.st_size, found.st_mtime_ns))
-            except OSError:
-                seen.append(None)
-        return tuple(seen)
-
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
+            self._handles.closed(self)
         if self._copy is not None:
             self._copy.cleanup()
         self._connection = self._copy = self._frozen = None
@@ -160,8 +184,41 @@ class Database:
         return RunDamaged(f"{self._name}: the database cannot be read ({error})")
 
 
+class Handles:
+    """Keeps the number of open databases below a limit: each holds three files open.
+
+    Parameters
+    ----------
+    limit : int
+        How many may be open; the one opened first is closed first.
+    """
+
+    def __init__(self, limit: int = 100) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._open: dict[Database, None] = {}
+
+    def opened(self, database: Database) -> None:
+        """Count a database in, and close others if there are too many."""
+        with self._lock:
+            self._open[database] = None
+            surplus = list(self._open)[: max(0, len(self._open) - self._limit)]
+        for other in surplus:
+            if other is not database:
+                other.close_if_idle()
+
+    def closed(self, database: Database) -> None:
+        """Count a database out."""
+        with self._lock:
+            self._open.pop(database, None)
+
+
 def _open_uri(folder: Path, query: str) -> sqlite3.Connection:
-    place = quote(os.path.abspath(folder / DATABASE))
+    place = quote(str((folder / DATABASE).absolute()))
     return sqlite3.connect(
-        f"file:{place}?{query}", uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        f"file:{place}?{query}",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
     )

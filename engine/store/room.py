@@ -37,8 +37,11 @@ class Ballast:
         self._path.unlink(missing_ok=True)
 
 
-def is_full(error: Exception, folder: Path) -> bool:
-    """Whether an error says that there is no room (or that a file may not grow)."""
+def is_full(error: BaseException, folder: Path) -> bool:
+    """Whether an error, or one that it hides, says that there is no room (or that a file may not grow)."""
+    # diskcache rolls back what SQLite has rolled back already, and that error hides the first.
+    if error.__context__ is not None and is_full(error.__context__, folder):
+        return True
     if isinstance(error, OSError):
         return error.errno in _FULL
     code = getattr(error, "sqlite_errorcode", None)

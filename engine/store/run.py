@@ -2,18 +2,18 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-
 from prunescope.engine.store import control, files, keys, manifest, records, snapshots, status
 from prunescope.engine.store.errors import EpochNotFound, LayerNotFound, RunDamaged, StoreError
 from prunescope.engine.store.head import Head
 from prunescope.engine.store.layers import LayerInfo
-from prunescope.engine.store.reading import Database
+from prunescope.engine.store.reading import Database, Handles
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +24,8 @@ _HEAD = "SELECT value FROM Cache WHERE key='head' AND raw=1"
 _METRICS = "SELECT key, mode, filename, value FROM Cache WHERE key > ? AND key < 'm0' AND raw=1 ORDER BY key"
 _LAYERS = "SELECT key, mode, filename, value FROM Cache WHERE key='meta/layers' AND raw=1"
 _TAIL_BYTES = 1 << 16
+# File times move in steps of some milliseconds; two seconds on some file systems.
+_CLOCK_STEP = 3_000_000_000
 
 Result = TypeVar("Result")
 
@@ -35,10 +37,11 @@ class Run:
     A run that cannot be read says so in `error`; its other properties are then empty.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, handles: Handles | None = None) -> None:
         self.id = path.name
         self.path = path
-        self._database = Database(path / "store")
+        self._database = Database(path / "store", handles or Handles())
+        self._seen: tuple[object, ...] | None = None
         self._lock = threading.RLock()
         self._error: str | None = None
         self._head_bytes, self._head = b"", Head()
@@ -133,11 +136,13 @@ class Run:
 
     def arrays(self, epoch: float) -> dict[str, NDArray[Any]]:
         """Every tensor of the model at one epoch, by its name in the state dict."""
-        return self._reporting(lambda: snapshots.read_all(self._database, self._declaration()[0], self._key(epoch)))
+        return self._reporting(
+            lambda: snapshots.read_all(self._database, self._declaration()[0], self._key(epoch))
+        )
 
     def state_dict(self, epoch: float) -> "dict[str, torch.Tensor]":
         """The model's state dict at one epoch, ready for ``load_state_dict``."""
-        import torch  # noqa: PLC0415  3 s and 500 MB: only for those who ask for tensors
+        import torch
 
         return {name: torch.from_numpy(array) for name, array in self.arrays(epoch).items()}
 
@@ -152,7 +157,7 @@ class Run:
     def log_tail(self, n: int = 20) -> list[str]:
         """Last lines of the worker's log, oldest first; empty if there is none."""
         try:
-            with open(files.open_regular(self.path / LOG_FILE), "rb") as file:
+            with os.fdopen(files.open_regular(self.path / LOG_FILE), "rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
                 return file.read(_TAIL_BYTES).decode(errors="replace").splitlines()[-n:]
         except (OSError, StoreError):
@@ -173,8 +178,13 @@ class Run:
         self._database.close()
 
     def _read_head(self) -> Head:
-        if not self._database.exists():
-            return self._head
+        if not self._database.is_open:
+            if not self._database.exists():
+                return self._head
+            seen = self._database.signature()
+            if seen == self._seen:  # closed to save handles, and not written since
+                return self._head
+            self._seen = seen if _settled(seen) else None
         rows = self._database.select(_HEAD)
         if len(rows) != 1 or not isinstance(rows[0][0], bytes):
             raise RunDamaged(f"{self.id}: the head is missing")
@@ -199,7 +209,9 @@ class Run:
                     self._rows.append((epoch, records.unpack_json(data, what, epoch)))
                 self._epochs = _frozen([keys.key_epoch(epoch) for epoch, _ in self._rows])
                 if len(self._rows) < head.n_snapshots:
-                    raise RunDamaged(f"{self.id}: {head.n_snapshots} snapshots committed, {len(self._rows)} found")
+                    raise RunDamaged(
+                        f"{self.id}: {head.n_snapshots} snapshots committed, {len(self._rows)} found"
+                    )
             return self._epochs
 
     def _declaration(self) -> tuple[tuple[LayerInfo, ...], dict[str, Any]]:
@@ -215,7 +227,9 @@ class Run:
         for index, layer in enumerate(self.layers):
             if layer.name == name:
                 return index
-        raise LayerNotFound(f"{self.id}: no layer {name!r}; there are {[layer.name for layer in self.layers]}")
+        raise LayerNotFound(
+            f"{self.id}: no layer {name!r}; there are {[layer.name for layer in self.layers]}"
+        )
 
     def _key(self, epoch: float) -> int:
         key, epochs = keys.epoch_key(epoch), self._catch_up()
@@ -243,7 +257,7 @@ class Run:
         except FileNotFoundError:
             return None
         what = f"{self.id}/{DATA_FILE}"
-        with open(handle, "rb") as file:
+        with os.fdopen(handle, "rb") as file:
             data = records.read_file(file, os.fstat(handle).st_size, what)
         arrays, _ = records.unpack_bundle(data, what, records.NO_EPOCH)
         if set(arrays) != {"inputs", "targets"}:
@@ -264,6 +278,12 @@ class Run:
             return self._reporting(read)
         except StoreError:
             return empty
+
+
+def _settled(signature: tuple[object, ...]) -> bool:
+    """Whether files were written long enough ago that another write must change their time."""
+    newest = max((entry[2] for entry in signature if isinstance(entry, tuple)), default=0)
+    return time.time_ns() - newest > _CLOCK_STEP
 
 
 def _frozen(epochs: list[float]) -> NDArray[np.float64]:

@@ -7,16 +7,19 @@ writer: what is not exactly this is refused.
 import sqlite3
 from collections.abc import Iterable
 
+import diskcache
 from prunescope.engine.store.errors import RunDamaged
 
-_TRIGGER = "CREATE TRIGGER Settings_{} AFTER {} ON Cache FOR EACH ROW BEGIN UPDATE Settings SET value = value {} END"
+_TRIGGER = (
+    "CREATE TRIGGER Settings_{} AFTER {} ON Cache FOR EACH ROW BEGIN UPDATE Settings SET value = value {} END"
+)
 
 REQUIRED = frozenset(
     {
         "CREATE TABLE Settings ( key TEXT NOT NULL UNIQUE, value)",
-        "CREATE TABLE Cache ( rowid INTEGER PRIMARY KEY, key BLOB, raw INTEGER, store_time REAL, expire_time REAL,"
-        " access_time REAL, access_count INTEGER DEFAULT 0, tag BLOB, size INTEGER DEFAULT 0,"
-        " mode INTEGER DEFAULT 0, filename TEXT, value BLOB)",
+        "CREATE TABLE Cache ( rowid INTEGER PRIMARY KEY, key BLOB, raw INTEGER, store_time REAL, "
+        "expire_time REAL, access_time REAL, access_count INTEGER DEFAULT 0, tag BLOB, "
+        "size INTEGER DEFAULT 0, mode INTEGER DEFAULT 0, filename TEXT, value BLOB)",
         "CREATE UNIQUE INDEX Cache_key_raw ON Cache(key, raw)",
         "CREATE INDEX Cache_expire_time ON Cache (expire_time)",
         _TRIGGER.format("count_insert", "INSERT", '+ 1 WHERE key = "count";'),
@@ -36,11 +39,8 @@ TOLERATED = frozenset(
         "CREATE INDEX Cache_tag_rowid ON Cache(tag, rowid)",
     }
 )
-NUMBERS = frozenset(
-    "statistics tag_index size_limit cull_limit sqlite_auto_vacuum sqlite_cache_size sqlite_mmap_size "
-    "sqlite_synchronous disk_min_file_size disk_pickle_protocol count size hits misses".split()
-)
 TEXTS = frozenset({"eviction_policy", "sqlite_journal_mode"})
+NUMBERS = frozenset({*diskcache.DEFAULT_SETTINGS, "count", "size", "hits", "misses"}) - TEXTS
 
 
 def check_schema(connection: sqlite3.Connection, what: str) -> None:
@@ -55,7 +55,9 @@ def check_schema(connection: sqlite3.Connection, what: str) -> None:
 def check_settings(connection: sqlite3.Connection, what: str) -> None:
     """RunDamaged if a setting is unknown or of another type: diskcache would build PRAGMAs from it."""
     for key, value in connection.execute("SELECT key, value FROM Settings"):
-        known = (key in NUMBERS and type(value) is int) or (key in TEXTS and str(value).replace("-", "").isalpha())
+        known = (key in NUMBERS and type(value) is int) or (
+            key in TEXTS and str(value).replace("-", "").isalpha()
+        )
         if not known:
             raise RunDamaged(f"{what}: the database has the unknown setting {key!r} = {str(value)[:60]!r}")
 

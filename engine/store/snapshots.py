@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from prunescope.engine.store import files, keys, records
 from prunescope.engine.store.errors import RunDamaged, StoreError
 from prunescope.engine.store.layers import LayerInfo
@@ -27,14 +26,22 @@ def read_rows(database: Database, layer: LayerInfo, index: int, epochs: Sequence
     wanted = [keys.weights_key(index, epoch) for epoch in epochs]
     present = {key for key, *_ in found}
     if [key for key, *_ in found] != wanted:
-        missing = next((epoch for epoch, key in zip(epochs, wanted, strict=True) if key not in present), epochs[0])
+        missing = next(
+            (epoch for epoch, key in zip(epochs, wanted, strict=True) if key not in present), epochs[0]
+        )
         raise RunDamaged(f"{_what(database, layer, missing)} is missing")
     shape = (layer.units, layer.fan_in)
     size = records.rows_size(layer.dtype, shape)
     sources = []
     for epoch, (_, *value) in zip(epochs, found, strict=True):
         what = _what(database, layer, epoch)
-        sources.append((what, records.rows_header(layer.dtype, index, epoch, shape), _source(database, value, size, what)))
+        sources.append(
+            (
+                what,
+                records.rows_header(layer.dtype, index, epoch, shape),
+                _source(database, value, size, what),
+            )
+        )
     # A stranger's rows may all name one small file, and claim terabytes.
     paths = [source for *_, source in sources if isinstance(source, str)]
     if len(set(paths)) != len(paths):
@@ -79,20 +86,22 @@ def value_bytes(database: Database, value: Value, what: str) -> bytes:
     if mode != _BINARY:
         raise RunDamaged(f"{what}: a value of mode {mode!r}, which is not read; only plain bytes are")
     path, size = database.value_path(filename)
-    with open(_open(path, what), "rb") as file:
+    with os.fdopen(_open(path, what), "rb") as file:
         return records.read_file(file, size, what)
 
 
 def _source(database: Database, value: Value, size: int, what: str) -> bytes | str:
     """The bytes of a value, or the path of its file; either of exactly `size` bytes."""
-    mode, filename, inline = value
+    mode, filename, _ = value
     if mode == _BINARY:
         source, found = database.value_path(filename)
     else:
         source = value_bytes(database, value, what)
         found = len(source)
     if found != size:
-        raise RunDamaged(f"{what}: {found} bytes where {size} belong; it is cut or not a snapshot of this layer")
+        raise RunDamaged(
+            f"{what}: {found} bytes where {size} belong; it is cut or not a snapshot of this layer"
+        )
     return source
 
 

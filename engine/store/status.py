@@ -19,8 +19,8 @@ def run_status(folder: Path, state: str) -> str:
     Returns
     -------
     str
-        ``done``, ``stopped``, ``failed`` as committed. ``queued``, ``running``, ``paused`` while a process holds
-        the lock and its heartbeat is under 5 s old, ``not responding`` when the heartbeat is older.
+        ``done``, ``stopped``, ``failed`` as committed. ``queued``, ``running``, ``paused`` while a process
+        holds the lock and its heartbeat is under 5 s old, ``not responding`` when the heartbeat is older.
         ``interrupted`` when the lock is free although the run had not ended.
     """
     if state in ("done", "stopped", "failed"):
@@ -57,7 +57,7 @@ class Heartbeat:
 
     def _beat(self) -> None:
         while not self._stopped.wait(BEAT_SECONDS):
-            # An inode touch; it needs no room on a full disk. A folder that went away is not our business here.
+            # Touching an inode needs no room on a full disk.
             try:
                 os.utime(self._handle)
             except OSError:

@@ -11,6 +11,7 @@ from typing import Any
 from prunescope.engine.store import files, manifest
 from prunescope.engine.store.errors import RunExists, RunNotFound, StoreError
 from prunescope.engine.store.locks import RunLock
+from prunescope.engine.store.reading import Handles
 from prunescope.engine.store.run import Run
 from prunescope.engine.store.writer import RunWriter
 
@@ -31,6 +32,7 @@ class Store:
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
         self._lock = threading.Lock()
+        self._handles = Handles()
         self._open: dict[str, tuple[tuple[int, int], Run]] = {}
 
     def __repr__(self) -> str:
@@ -185,7 +187,7 @@ class Store:
             if held is None or held[0] != identity:
                 if held is not None:
                     held[1].close()
-                held = self._open[name] = (identity, Run(path))
+                held = self._open[name] = (identity, Run(path, self._handles))
             return held[1]
 
     def _forget(self, run_id: str) -> None:
