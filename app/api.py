@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify
-
 from prunescope.app import guard
 from prunescope.app.control import ACTIONS, control
 from prunescope.app.live import Live, describe
@@ -77,7 +76,7 @@ def register(server: Flask, store: Store, settings: Settings, live: Live) -> Non
     @routes.route("/<path:path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     def unknown(path: str) -> Response:
         # Without this, Dash would answer an unknown address with the page.
-        return guard.problem(404, "There is no such address.", f"/api/{path}", "See the list of routes in app/api.py.")
+        return guard.problem(404, "There is no such address.", f"/api/{path}", "Check its spelling.")
 
     server.register_blueprint(routes)
     server.register_error_handler(StoreError, store_error)

@@ -2,7 +2,6 @@
 
 from dash import Dash, html
 from dash.development.base_component import Component
-
 from prunescope.app.settings import Settings
 from prunescope.engine.store import Store
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
-
 from prunescope.app.guard import problem
 from prunescope.app.wire import plain
 from prunescope.engine.store import Run, Store
@@ -27,7 +26,7 @@ KEEP_ALIVE_SECONDS = 10.0
 GONE_SECONDS = 1.0
 """Between two checks whether the page behind a silent stream is still there."""
 MAX_STREAMS = 32
-"""A stream holds a thread of the server. Tabs of one browser share one; this is room for a lecture hall's few."""
+"""A stream holds a thread of the server. The tabs of one browser share one."""
 
 ACTIVE = frozenset({"queued", "running", "paused", "not responding"})
 
@@ -56,8 +55,10 @@ def describe(run: Run) -> dict[str, Any]:
         # A run may be deleted, or cut off by a full disk, between the listing and this look.
         log.debug("run %s cannot be described", run.id, exc_info=True)
         why = f"{type(error).__name__}: {error}"
-        return {"name": run.id, "kind": "", "created": None, "status": "damaged", "message": why, "error": why,
-                "version": 0, "epoch": None, "total": None, "n": 0, "best": None}
+        return {
+            "name": run.id, "kind": "", "created": None, "status": "damaged", "message": why, "error": why,
+            "version": 0, "epoch": None, "total": None, "n": 0, "best": None,
+        }
 
 
 class Live:

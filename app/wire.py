@@ -12,7 +12,7 @@ DEEPEST = 40
 def plain(value: Any, depth: int = 0) -> Any:
     """Return `value` as JSON knows it: numpy as Python, NaN and infinity as None (JSON.parse refuses them).
 
-    What is nested deeper than 40 levels becomes text: a stranger's run.json may be built to exhaust the stack.
+    What is nested deeper than 40 levels becomes "…": a stranger's run.json may be built to exhaust the stack.
     """
     if depth > DEEPEST:
         return "…"

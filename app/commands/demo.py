@@ -18,7 +18,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 
 def run(options: argparse.Namespace) -> int:
-    """Start the demo's training in a process of its own, and serve until Ctrl-C, which also ends the training."""
+    """Start the demo's training in a process of its own, and serve until Ctrl-C, which ends both."""
     from prunescope.engine.config import DEMO
     from prunescope.engine.launch import launch
     from prunescope.engine.store import Store, StoreError

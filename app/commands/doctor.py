@@ -16,8 +16,10 @@ from typing import NamedTuple
 from prunescope.app.commands.common import OK, Problem, add_json, add_logdir, print_json
 from prunescope.engine.store import Store, StoreError
 
-PACKAGES = ("prunescope", "dash", "plotly", "diskcache", "numpy", "scipy", "scikit-learn", "torch", "torchvision",
-            "waitress")
+PACKAGES = (
+    "prunescope", "dash", "plotly", "diskcache", "numpy", "scipy", "scikit-learn", "torch", "torchvision",
+    "waitress",
+)
 
 
 class Check(NamedTuple):
@@ -47,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _python() -> Check:
-    return Check("python", sys.version_info >= (3, 11), f"{platform.python_version()} on {platform.platform()}")
+    found = f"{platform.python_version()} on {platform.platform()}"
+    return Check("python", sys.version_info >= (3, 11), found)
 
 
 def _versions() -> list[Check]:
@@ -93,7 +96,8 @@ def _torch() -> Check:
         devices += [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         devices.append("mps")
-    return Check("torch works", True, f"{', '.join(devices)}; {torch.get_num_threads()} threads on {_cores()} cores")
+    threads = f"{torch.get_num_threads()} threads on {_cores()} cores"
+    return Check("torch works", True, f"{', '.join(devices)}; {threads}")
 
 
 def _cores() -> int:

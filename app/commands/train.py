@@ -12,16 +12,13 @@ from prunescope.app.commands.common import OK, Problem, add_json, add_logdir, fi
 from prunescope.engine.config import PRESETS, ConfigError, FieldSpec, RunConfig, check_fits, field_specs
 from prunescope.engine.store import Run, Store, StoreError
 
-GROUPS = {"run": "run", "data": "data", "model": "model", "training": "training", "recording": "recording"}
-
-
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "train",
         help="train a network and record every epoch",
         description=__doc__,
-        epilog="A flag goes before its environment variable (--epochs: PRUNESCOPE_EPOCHS), that before the TOML "
-               "file, that before the preset.",
+        epilog="A flag goes before its environment variable (--epochs: PRUNESCOPE_EPOCHS), that before the "
+               "TOML file, that before the preset.",
     )
     add_logdir(parser)
     add_json(parser)
@@ -36,7 +33,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train; 0 when all epochs are done, 1 when the training failed or was stopped, 2 when it cannot start."""
+    """Train; 0 when all epochs are done, 1 when it failed or was stopped, 2 when it cannot start."""
     store = Store(options.logdir)
     try:
         run_id = _resumed(store, options) if options.resume else _created(store, options)
@@ -144,8 +141,10 @@ def _print_result(run: Run, *, as_json: bool) -> None:
     if as_json:
         head = run.head
         last = {name: values[-1] for name, values in run.metrics().items()}
-        print_json({"run": run.id, "status": run.status, "epoch": head.epoch, "best": head.best, "metrics": last,
-                    "path": run.path})
+        print_json({
+            "run": run.id, "status": run.status, "epoch": head.epoch, "best": head.best, "metrics": last,
+            "path": run.path,
+        })
     else:
         print(run.id)
 
@@ -170,4 +169,5 @@ def _flag(name: str) -> str:
 
 
 def _in_flags(error: ConfigError) -> str:
-    return "\n  ".join(["these settings cannot be used:", *(f"{_flag(k)}: {v}" for k, v in error.problems.items())])
+    lines = [f"{_flag(name)}: {message}" for name, message in error.problems.items()]
+    return "\n  ".join(["these settings cannot be used:", *lines])
