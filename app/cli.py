@@ -4,11 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from prunescope.app.commands import ui
+from prunescope.app.commands import demo, doctor, imports, runs, train, ui
 from prunescope.app.commands.common import OK, Problem
 
 # Help lists them in this order: what a newcomer types first comes first.
-COMMANDS = (ui,)
+COMMANDS = (demo, ui, train, runs, imports, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

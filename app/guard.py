@@ -9,13 +9,12 @@ import logging
 import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from dash.exceptions import DependencyException, InvalidResourceError
 from flask import Flask, Response, abort, current_app, jsonify, make_response, redirect, request
-from werkzeug.exceptions import HTTPException
-
 from prunescope.app.settings import Settings
+from werkzeug.exceptions import HTTPException
 
 MAX_BODY = 2 * 1024 * 1024
 READING = frozenset({"GET", "HEAD"})
@@ -140,7 +139,7 @@ def _check() -> Response | None:
     host = request.headers.get("Host", "")
     if split_host(host) not in settings.hosts:
         return problem(400, "This server does not answer to that host name.", host,
-                       f"If the name is yours, start prunescope with --allowed-hosts {split_host(host) or 'NAME'}.")
+                       f"If it is yours, start prunescope with --allowed-hosts {split_host(host) or 'NAME'}.")
     if refused := _check_origin(host):
         return refused
     if request.method in READING and "token" in request.args:
@@ -167,7 +166,7 @@ def _check_origin(host: str) -> Response | None:
 
 def _check_body() -> Response | None:
     if request.mimetype != "application/json":
-        return problem(415, "Only JSON is accepted.", request.mimetype, "Send Content-Type: application/json.")
+        return problem(415, "Only JSON is accepted.", request.mimetype, "Send it as application/json.")
     if (request.content_length or 0) > MAX_BODY:
         return problem(413, "The request body is too large.", request.content_length,
                        f"Send at most {MAX_BODY} bytes.")
@@ -177,7 +176,7 @@ def _check_body() -> Response | None:
 
 def _exchange_token(settings: Settings) -> Response:
     """Put the token of the address into a cookie and show the same address without it."""
-    rest = [(key, value) for key, value in parse_qsl(request.query_string.decode("latin-1")) if key != "token"]
+    rest = [pair for pair in request.args.items(multi=True) if pair[0] != "token"]
     # One leading slash exactly: "//name/" would be an address on another machine.
     path = "/" + quote(request.path.lstrip("/\\"))
     response = make_response(redirect(f"{path}?{urlencode(rest)}" if rest else path, code=303))

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
-
 from prunescope.app.guard import problem
 from prunescope.app.wire import plain
 from prunescope.engine.store import Run, Store
@@ -27,7 +26,7 @@ KEEP_ALIVE_SECONDS = 10.0
 GONE_SECONDS = 1.0
 """Between two checks whether the page behind a silent stream is still there."""
 MAX_STREAMS = 32
-"""A stream holds a thread of the server. Tabs of one browser share one; this is room for a lecture hall's few."""
+"""A stream holds a thread of the server. The tabs of one browser share one."""
 
 ACTIVE = frozenset({"queued", "running", "paused", "not responding"})
 
@@ -37,32 +36,29 @@ log = logging.getLogger(__name__)
 def describe(run: Run) -> dict[str, Any]:
     """Return what every page shows of a run, as JSON; a run that cannot be read says why."""
     try:
-        if run.error:
-            return _damaged(run.id, run.error)
-        return _described(run)
+        head, error = run.head, run.error
+        unreadable = error is not None and head.n_snapshots == 0
+        return plain({
+            "name": run.name,
+            "kind": run.kind,
+            "created": run.created,
+            "status": "damaged" if unreadable else run.status,
+            "message": error or head.message,
+            "error": error,
+            "version": head.version,
+            "epoch": head.epoch,
+            "total": head.total_epochs,
+            "n": head.n_snapshots,
+            "best": head.best,
+        })
     except Exception as error:
-        # A run may be deleted, or broken by a full disk, between the listing and this look.
-        return _damaged(run.id, str(error))
-
-
-def _described(run: Run) -> dict[str, Any]:
-    head = run.head
-    return plain({
-        "name": run.name,
-        "kind": run.kind,
-        "status": run.status,
-        "message": head.message,
-        "version": head.version,
-        "epoch": head.epoch,
-        "total": head.total_epochs,
-        "n": head.n_snapshots,
-        "best": head.best,
-    })
-
-
-def _damaged(run_id: str, why: str) -> dict[str, Any]:
-    return {"name": run_id, "kind": "", "status": "damaged", "message": why, "version": 0,
-            "epoch": None, "total": None, "n": 0, "best": None}
+        # A run may be deleted, or cut off by a full disk, between the listing and this look.
+        log.debug("run %s cannot be described", run.id, exc_info=True)
+        why = f"{type(error).__name__}: {error}"
+        return {
+            "name": run.id, "kind": "", "created": None, "status": "damaged", "message": why, "error": why,
+            "version": 0, "epoch": None, "total": None, "n": 0, "best": None,
+        }
 
 
 class Live:
@@ -217,11 +213,10 @@ def register(server: Flask, store: Store) -> Live:
     @server.get("/api/poll")
     def poll() -> Response:
         live.fresh()
-        known = request.args.get("version", 0, type=int) if request.args.get("boot") == live.boot else 0
-        version, runs, gone = live.since(known)
-        if known and version == known:
+        version, runs, _ = live.since(0)
+        if request.args.get("boot") == live.boot and request.args.get("version") == str(version):
             return Response(status=204)
-        return jsonify(boot=live.boot, version=version, runs=runs, gone=gone)
+        return jsonify(boot=live.boot, version=version, runs=runs)
 
     return live
 

@@ -14,7 +14,6 @@ from types import FrameType
 from typing import Any
 
 import waitress.server
-
 from prunescope.app.guard import MAX_BODY
 from prunescope.app.live import MAX_STREAMS, Live
 from prunescope.app.server import LIVE, create_app
@@ -50,7 +49,7 @@ def open_socket(host: str, port: int | None) -> socket.socket:
             if port is not None:
                 why = "busy" if error.errno == errno.EADDRINUSE else "not allowed to you"
                 raise PortBusy(
-                    f"port {port} is {why}. Choose another with --port, or leave --port out to get a free one."
+                    f"port {port} is {why}. Choose another, or leave --port out to get a free one."
                 ) from error
     raise PortBusy(f"ports {FIRST_PORT} to {FIRST_PORT + PORTS_TRIED - 1} are all busy. Use --port 0.")
 

@@ -6,7 +6,6 @@ from typing import Any
 from dash import Dash
 from dash._utils import split_callback_id
 from flask import Response
-
 from prunescope.app import api, compression, guard, layout, live
 from prunescope.app.settings import Settings
 from prunescope.engine.store import Store
@@ -58,7 +57,7 @@ def _check_callback_bodies(app: Dash) -> None:
 
 
 def well_formed(body: Any, callbacks: dict[str, dict[str, Any]]) -> bool:
-    """Say whether `body` asks for a known callback with the inputs, states and outputs it was declared with."""
+    """Say whether `body` asks for a known callback, with the inputs, states and outputs it declares."""
     if not isinstance(body, dict) or not isinstance(body.get("output"), str):
         return False
     callback = callbacks.get(body["output"])

@@ -43,7 +43,7 @@ def add_flag(
     """Add a flag with a value; the environment stands in for it, and argparse checks both alike."""
     parser.add_argument(
         flag,
-        # argparse passes a default that is text through `type`, and so names a bad variable as it would a flag.
+        # argparse passes a default that is text through `type`: a bad variable is named as a bad flag is.
         default=os.environ.get(variable(flag), default),
         type=type,
         help=_with_default(help, default),

@@ -21,13 +21,15 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
     """Add what every command that serves the dashboard takes."""
     add_flag(parser, "--host", default="127.0.0.1", help="address to listen at; any but this machine's own "
              "loopback asks every visitor for the token")
-    add_flag(parser, "--port", type=port, help="port to listen at; 0: any (default: 8050, else the next free one)")
+    add_flag(parser, "--port", type=port,
+             help="port to listen at; 0: any (default: 8050, else the next free one)")
     add_switch(parser, "--open", default=True, help="open the browser")
-    add_switch(parser, "--read-only", default=False, help="show only: nothing can be started, stopped or deleted")
+    add_switch(parser, "--read-only", default=False, help="show only: nothing can be changed")
     add_switch(parser, "--allow-changes", default=False,
                help="let those with the token change things although --host is not loopback")
-    add_flag(parser, "--token", help="the launch token, at least 16 characters; better in PRUNESCOPE_TOKEN, where "
-             "other users of this machine cannot list it (default: a new random one)")
+    add_flag(parser, "--token",
+             help="the launch token, at least 16 characters; better in PRUNESCOPE_TOKEN, where other users of "
+             "this machine cannot list it (default: a new random one)")
     add_flag(parser, "--allowed-hosts", default="", type=names, metavar="NAME,NAME",
              help="further names under which browsers may ask for this server, for instance behind a proxy")
 
@@ -43,7 +45,7 @@ def names(text: str) -> tuple[str, ...]:
     """Parse host names separated by commas; patterns are refused, since `*.com` would let anybody in."""
     found = tuple(name.strip() for name in text.split(",") if name.strip())
     if bad := [name for name in found if "*" in name or "/" in name]:
-        raise argparse.ArgumentTypeError(f"{bad[0]!r} is not a host name: give plain names, e.g. lab.example.org.")
+        raise argparse.ArgumentTypeError(f"{bad[0]!r} is not a host name: give one like lab.example.org.")
     return found
 
 

@@ -39,16 +39,16 @@ def settled(*, threads: int) -> Iterator[None]:
     numpy_state = np.random.get_state()  # noqa: NPY002
     python_state = random.getstate()
     old_threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    debug_mode = torch.get_deterministic_debug_mode()
     filling = torch.utils.deterministic.fill_uninitialized_memory
     benchmark = torch.backends.cudnn.benchmark
     # CUDA's matrix products are deterministic only with a fixed workspace.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
         torch.set_num_threads(threads)
-        # A kernel without a deterministic form warns: better a run that says so than none.
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        # A kernel without a deterministic form warns: better a run that says so than none. The plainer
+        # torch.use_deterministic_algorithms would import the whole compiler, 1.5 s of every start.
+        torch.set_deterministic_debug_mode("warn")
         # Writing nan into every fresh tensor finds faults in kernels, and costs time in each step.
         torch.utils.deterministic.fill_uninitialized_memory = False
         torch.backends.cudnn.benchmark = False
@@ -56,7 +56,7 @@ def settled(*, threads: int) -> Iterator[None]:
     finally:
         torch.backends.cudnn.benchmark = benchmark
         torch.utils.deterministic.fill_uninitialized_memory = filling
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.set_deterministic_debug_mode(debug_mode)
         torch.set_num_threads(old_threads)
         random.setstate(python_state)
         np.random.set_state(numpy_state)  # noqa: NPY002

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -62,13 +63,20 @@ class Job:
     config: RunConfig
     data: Dataset
     model: nn.Module
-    optimizer: torch.optim.Optimizer
     schedule: Schedule
     objective: Objective
     order: BatchOrder
     device: torch.device
     step: int = 0
     outputs: list[Tensor] = field(default_factory=list)
+
+    @cached_property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Made on first use: the first optimiser of a process makes torch import its compiler, which takes
+        1.5 s, and the initialisation can be on the screen before that.
+        """
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        return OPTIMIZERS[self.config.optimizer](trained, self.config)
 
     @property
     def total_steps(self) -> int:
@@ -114,12 +122,10 @@ def new_job(config: RunConfig) -> Job:
     seed_everything(config.seed)
     model = build_for(config, data).to(device).train()
     order = BatchOrder(len(data.train_x), config.batch_size, derived_seed(config.seed, 3))
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return Job(
         config=config,
         data=data,
         model=model,
-        optimizer=OPTIMIZERS[config.optimizer](trained, config),
         schedule=schedule_of(config, order.steps),
         objective=objective(config),
         order=order,
