@@ -43,10 +43,14 @@ def register(server: Flask, store: Store, settings: Settings, live: Live) -> Non
 
     @routes.get("/form")
     def form() -> Response:
-        return jsonify(plain({
-            "fields": [asdict(spec) for spec in field_specs()],
-            "presets": {name: changed_settings(config.to_dict()) for name, config in PRESETS.items()},
-        }))
+        return jsonify(
+            plain(
+                {
+                    "fields": [asdict(spec) for spec in field_specs()],
+                    "presets": {name: changed_settings(config.to_dict()) for name, config in PRESETS.items()},
+                }
+            )
+        )
 
     @routes.post("/validate")
     def validate() -> Response:
@@ -86,36 +90,41 @@ def register(server: Flask, store: Store, settings: Settings, live: Live) -> Non
 def summary(run: Run) -> dict[str, Any]:
     """Return one line of the list of runs, as JSON."""
     config = run.config
-    return plain({
-        "id": run.id,
-        **describe(run),
-        "created": run.created,
-        "parent": run.parent,
-        "dataset": config.get("dataset"),
-        "model": config.get("model"),
-        "settings": changed_settings(config),
-    })
+    return plain(
+        {
+            "id": run.id,
+            **describe(run),
+            "created": run.created,
+            "parent": run.parent,
+            "dataset": config.get("dataset"),
+            "model": config.get("model"),
+            "settings": changed_settings(config),
+        }
+    )
 
 
 def details(run: Run) -> dict[str, Any]:
     """Return what there is to know of one run besides its numbers, as JSON."""
-    return plain({
-        **summary(run),
-        "config": run.config,
-        "layers": [asdict(layer) for layer in run.layers],
-        "meta": run.meta,
-        "epochs": run.epochs,
-        "durable_epoch": run.head.durable_epoch,
-        "updated": run.head.updated,
-        "log": run.log_tail(LOG_LINES),
-    })
+    return plain(
+        {
+            **summary(run),
+            "config": run.config,
+            "layers": [asdict(layer) for layer in run.layers],
+            "meta": run.meta,
+            "epochs": run.epochs,
+            "durable_epoch": run.head.durable_epoch,
+            "updated": run.head.updated,
+            "log": run.log_tail(LOG_LINES),
+        }
+    )
 
 
 def changed_settings(config: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that are not at their defaults: what tells one run from another."""
     defaults = {spec.name: plain(spec.default) for spec in field_specs()}
     return {
-        key: value for key, value in config.items()
+        key: value
+        for key, value in config.items()
         if key != "name" and (key not in defaults or plain(value) != defaults[key])
     }
 
@@ -163,8 +172,9 @@ def _typed(values: dict[str, Any]) -> dict[str, Any]:
 
 def config_error(error: ConfigError) -> Response:
     """Answer settings that cannot be used."""
-    response = jsonify(error="Some settings cannot be used.", value=None, do="See the problems.",
-                       problems=error.problems)
+    response = jsonify(
+        error="Some settings cannot be used.", value=None, do="See the problems.", problems=error.problems
+    )
     response.status_code = 422
     return response
 

@@ -7,10 +7,18 @@ from collections import OrderedDict
 
 from flask import Flask, Response, request
 
-TEXT = frozenset({
-    "application/javascript", "application/json", "image/svg+xml", "text/css", "text/csv", "text/html",
-    "text/javascript", "text/plain",
-})
+TEXT = frozenset(
+    {
+        "application/javascript",
+        "application/json",
+        "image/svg+xml",
+        "text/css",
+        "text/csv",
+        "text/html",
+        "text/javascript",
+        "text/plain",
+    }
+)
 SMALLEST = 1024
 """Below this one packet is sent either way."""
 KEPT = 128

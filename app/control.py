@@ -43,8 +43,12 @@ def _steer(store: Store, run: Run, action: str) -> str:
     if run.kind != "train":
         refuse(409, "This run was recorded by another program.", run.id, "Steer the training where it runs.")
     if action != "rerun" and run.status not in _BY_STATUS[action]:
-        refuse(409, f"A run that is {run.status} cannot be asked to {action}.", run.id,
-               f"That works while it is {' or '.join(_BY_STATUS[action])}.")
+        refuse(
+            409,
+            f"A run that is {run.status} cannot be asked to {action}.",
+            run.id,
+            f"That works while it is {' or '.join(_BY_STATUS[action])}.",
+        )
     if action != "rerun" and (action != "resume" or run.status == "paused"):
         run.request(action)
         return run.id

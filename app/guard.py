@@ -67,11 +67,20 @@ def may_change() -> bool:
 def require_change() -> None:
     """Refuse the request unless it may change state; every route and callback that does calls this."""
     if not _settings().changes_allowed:
-        refuse(403, "This dashboard is read-only.", None, "Start it without --read-only on this machine, "
-               "or with --allow-changes when it is bound to another address.")
+        refuse(
+            403,
+            "This dashboard is read-only.",
+            None,
+            "Start it without --read-only on this machine, "
+            "or with --allow-changes when it is bound to another address.",
+        )
     if not has_token():
-        refuse(401, "Changing anything needs the token of this launch.", None,
-               "Open the address that `prunescope ui` printed when it started (it ends in ?token=…).")
+        refuse(
+            401,
+            "Changing anything needs the token of this launch.",
+            None,
+            "Open the address that `prunescope ui` printed when it started (it ends in ?token=…).",
+        )
 
 
 def cookie_name(settings: Settings) -> str:
@@ -130,16 +139,24 @@ def install(server: Flask, settings: Settings, csp_hashes: Sequence[str]) -> Non
     def unforeseen(error: Exception) -> Response:
         # The traceback belongs in the terminal of the one who runs the server, not in an answer.
         log.error("unforeseen error at %s", request.path, exc_info=error)
-        return problem(500, "The server met an error that it did not foresee.", type(error).__name__,
-                       "See the terminal that runs prunescope, and please report what it says there.")
+        return problem(
+            500,
+            "The server met an error that it did not foresee.",
+            type(error).__name__,
+            "See the terminal that runs prunescope, and please report what it says there.",
+        )
 
 
 def _check() -> Response | None:
     settings = _settings()
     host = request.headers.get("Host", "")
     if split_host(host) not in settings.hosts:
-        return problem(400, "This server does not answer to that host name.", host,
-                       f"If it is yours, start prunescope with --allowed-hosts {split_host(host) or 'NAME'}.")
+        return problem(
+            400,
+            "This server does not answer to that host name.",
+            host,
+            f"If it is yours, start prunescope with --allowed-hosts {split_host(host) or 'NAME'}.",
+        )
     if refused := _check_origin(host):
         return refused
     if request.method in READING and "token" in request.args:
@@ -147,8 +164,12 @@ def _check() -> Response | None:
     if request.method not in READING and request.method != "OPTIONS" and (refused := _check_body()):
         return refused
     if settings.reading_needs_token and not has_token():
-        return problem(401, "This dashboard needs the token of its launch.", None,
-                       "Open the address that `prunescope ui` printed when it started (it ends in ?token=…).")
+        return problem(
+            401,
+            "This dashboard needs the token of its launch.",
+            None,
+            "Open the address that `prunescope ui` printed when it started (it ends in ?token=…).",
+        )
     return None
 
 
@@ -168,8 +189,9 @@ def _check_body() -> Response | None:
     if request.mimetype != "application/json":
         return problem(415, "Only JSON is accepted.", request.mimetype, "Send it as application/json.")
     if (request.content_length or 0) > MAX_BODY:
-        return problem(413, "The request body is too large.", request.content_length,
-                       f"Send at most {MAX_BODY} bytes.")
+        return problem(
+            413, "The request body is too large.", request.content_length, f"Send at most {MAX_BODY} bytes."
+        )
     read_json()
     return None
 
@@ -186,18 +208,20 @@ def _exchange_token(settings: Settings) -> Response:
 
 
 def _content_security_policy(hashes: Sequence[str]) -> str:
-    return "; ".join((
-        "default-src 'self'",
-        f"script-src 'self' {' '.join(hashes)}",
-        # Dash and plotly set style attributes; style alone runs nothing.
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "connect-src 'self'",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-        "object-src 'none'",
-        "form-action 'none'",
-    ))
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"script-src 'self' {' '.join(hashes)}",
+            # Dash and plotly set style attributes; style alone runs nothing.
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "connect-src 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+            "object-src 'none'",
+            "form-action 'none'",
+        )
+    )
 
 
 def _same(given: str, token: str) -> bool:

@@ -6,7 +6,6 @@ from typing import Any
 
 from dash import Dash, html
 from flask import Response, send_file
-
 from prunescope.app import rows
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures import theme
@@ -78,19 +77,50 @@ def _top() -> html.Header:
     return html.Header(
         className="top",
         children=[
-            html.Button("☰", type="button", className="icon-button", **{"data-do": "runs", "aria-label": "Runs"}),
-            html.A([html.I(), html.Span("Prunescope")], href="/", className="brand", **{"aria-label": "Prunescope"}),
+            html.Button(
+                "☰", type="button", className="icon-button", **{"data-do": "runs", "aria-label": "Runs"}
+            ),
+            html.A(
+                [html.I(), html.Span("Prunescope")],
+                href="/",
+                className="brand",
+                **{"aria-label": "Prunescope"},
+            ),
             html.Nav(
                 className="nav",
-                children=[html.A(title, href=f"/{name}", **{"data-page": name}) for name, title in PAGES.items()],
+                children=[
+                    html.A(title, href=f"/{name}", **{"data-page": name}) for name, title in PAGES.items()
+                ],
                 **{"aria-label": "Pages"},
             ),
-            html.Div(id="badge", className="badge", role="status", children=[html.I(), html.Span()], **{"data-state": "idle"}),
+            html.Div(
+                id="badge",
+                className="badge",
+                role="status",
+                children=[html.I(), html.Span()],
+                **{"data-state": "idle"},
+            ),
             html.Div(id="layer-pick"),
             html.Button("Copy link", type="button", className="button wide-only", **{"data-do": "link"}),
-            html.Button("◐", type="button", id="theme-button", className="icon-button wide-only", **{"data-do": "theme", "aria-label": "Theme"}),
-            html.Button("?", type="button", className="icon-button wide-only", **{"data-do": "keys", "aria-label": "Keys"}),
-            html.Button("⚙", type="button", className="icon-button narrow-only", **{"data-do": "rail", "aria-label": "Controls"}),
+            html.Button(
+                "◐",
+                type="button",
+                id="theme-button",
+                className="icon-button wide-only",
+                **{"data-do": "theme", "aria-label": "Theme"},
+            ),
+            html.Button(
+                "?",
+                type="button",
+                className="icon-button wide-only",
+                **{"data-do": "keys", "aria-label": "Keys"},
+            ),
+            html.Button(
+                "⚙",
+                type="button",
+                className="icon-button narrow-only",
+                **{"data-do": "rail", "aria-label": "Controls"},
+            ),
         ],
     )
 
@@ -101,7 +131,10 @@ def _runs() -> html.Aside:
         children=[
             html.Div(
                 className="runs-head",
-                children=[html.H2("Runs"), html.Button("New run", type="button", className="small", **{"data-do": "new"})],
+                children=[
+                    html.H2("Runs"),
+                    html.Button("New run", type="button", className="small", **{"data-do": "new"}),
+                ],
             ),
             html.Div(id="runs-filter"),
             html.Ul(id="runs-list"),
@@ -120,7 +153,9 @@ def _welcome(settings: Any) -> html.Div:
             html.P("Train one of the built-in networks:"),
             html.Button("New run", type="button", className="primary", **{"data-do": "new"}),
             html.P("Or on the shell:"),
-            html.Pre(f"prunescope train --dataset digits --model channels --init-scale 0.1 --logdir {settings.logdir}"),
+            html.Pre(
+                f"prunescope train --dataset digits --model channels --init-scale 0.1 --logdir {settings.logdir}"
+            ),
             html.P("Or add four lines to a training loop of your own:"),
             html.Pre(RECORDER_LINES.format(logdir=settings.logdir)),
         ],
@@ -135,4 +170,6 @@ def register(app: Dash, store: Store) -> None:
     @app.server.get("/api/plotly-full.js")
     def plotly_full() -> Response:
         # The page starts with the cartesian bundle, a third of the size; 3-D is fetched when first drawn.
-        return send_file(str(files("plotly") / "package_data" / "plotly.min.js"), mimetype="text/javascript", max_age=86400)
+        return send_file(
+            str(files("plotly") / "package_data" / "plotly.min.js"), mimetype="text/javascript", max_age=86400
+        )

@@ -38,26 +38,37 @@ def describe(run: Run) -> dict[str, Any]:
     try:
         head, error = run.head, run.error
         unreadable = error is not None and head.n_snapshots == 0
-        return plain({
-            "name": run.name,
-            "kind": run.kind,
-            "created": run.created,
-            "status": "damaged" if unreadable else run.status,
-            "message": error or head.message,
-            "error": error,
-            "version": head.version,
-            "epoch": head.epoch,
-            "total": head.total_epochs,
-            "n": head.n_snapshots,
-            "best": head.best,
-        })
+        return plain(
+            {
+                "name": run.name,
+                "kind": run.kind,
+                "created": run.created,
+                "status": "damaged" if unreadable else run.status,
+                "message": error or head.message,
+                "error": error,
+                "version": head.version,
+                "epoch": head.epoch,
+                "total": head.total_epochs,
+                "n": head.n_snapshots,
+                "best": head.best,
+            }
+        )
     except Exception as error:
         # A run may be deleted, or cut off by a full disk, between the listing and this look.
         log.debug("run %s cannot be described", run.id, exc_info=True)
         why = f"{type(error).__name__}: {error}"
         return {
-            "name": run.id, "kind": "", "created": None, "status": "damaged", "message": why, "error": why,
-            "version": 0, "epoch": None, "total": None, "n": 0, "best": None,
+            "name": run.id,
+            "kind": "",
+            "created": None,
+            "status": "damaged",
+            "message": why,
+            "error": why,
+            "version": 0,
+            "epoch": None,
+            "total": None,
+            "n": 0,
+            "best": None,
         }
 
 
@@ -200,8 +211,12 @@ def register(server: Flask, store: Store) -> Live:
     @server.get("/live")
     def live_stream() -> Response:
         if not live.join():
-            return problem(503, "Too many pages listen at once.", MAX_STREAMS,
-                           "Close some tabs; this one goes on by polling.")
+            return problem(
+                503,
+                "Too many pages listen at once.",
+                MAX_STREAMS,
+                "Close some tabs; this one goes on by polling.",
+            )
         # waitress tells when the page has closed its end; other servers find out at the next keep-alive.
         gone = request.environ.get("waitress.client_disconnected", lambda: False)
         response = Response(live.listen(gone), mimetype="text/event-stream")

@@ -17,7 +17,6 @@ from uuid import uuid4
 
 import numpy as np
 from flask import Blueprint, Response, request, stream_with_context
-
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures.theme import THEMES
 from prunescope.app.guard import problem
@@ -91,7 +90,9 @@ class RowServer:
                 # What the feed chose for a key left open (the first layer) is filed under the choice as well.
                 settled = view | feed.settled(found.memory)
                 with self._lock:
-                    self._computed.setdefault((feed_name, run.id, run.created, *(settled[n] for n in feed.keys)), found)
+                    self._computed.setdefault(
+                        (feed_name, run.id, run.created, *(settled[n] for n in feed.keys)), found
+                    )
         return found
 
     def _forget(self) -> None:
@@ -116,7 +117,9 @@ class RowServer:
                         computed.rows.append(row)
             yield computed.epochs[index], computed.rows[index]
 
-    def frames(self, feed_name: str, run: Run, view: dict[str, Any], have: int, theme: str) -> Iterator[bytes]:
+    def frames(
+        self, feed_name: str, run: Run, view: dict[str, Any], have: int, theme: str
+    ) -> Iterator[bytes]:
         """The whole answer to one request."""
         try:
             if not len(run.epochs):
@@ -200,7 +203,9 @@ def register(server: Any, store: Store) -> RowServer:
         try:
             have = max(0, int(request.args.get("have", "0")))
         except ValueError:
-            return problem(400, "have is not a whole number.", None, "Send the number of rows that the page holds.")
+            return problem(
+                400, "have is not a whole number.", None, "Send the number of rows that the page holds."
+            )
         # Rows counted under another server may have been other rows: begin again.
         if request.args.get("boot") != row_server.boot:
             have = 0

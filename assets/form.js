@@ -2,7 +2,7 @@
 window.prunescope = window.prunescope || {};
 (function (ps) {
   "use strict";
-  const GROUPS = { data: "Data", model: "Model", training: "Training", recording: "Recording" };
+  const GROUPS = { run: "Run", data: "Data", model: "Model", training: "Training", recording: "Recording" };
   // What most people change; the rest waits under "More settings".
   const FIRST = ["name", "dataset", "model", "epochs", "init_scale", "lr", "seed"];
   let fields = null;
@@ -19,7 +19,9 @@ window.prunescope = window.prunescope || {};
     const id = "field-" + field.name;
     const common = { id, name: field.name, "aria-describedby": `${id}-help ${id}-problem` };
     let element;
-    if (field.choices && field.choices.length && field.kind !== "str") {
+    // Names with a pattern (wrn-16-4) can be typed; what only the shell may name is not offered here.
+    const open = field.patterns && !/shell/.test(field.patterns);
+    if (field.choices && field.choices.length && !open) {
       element = ps.el("select", common, ...field.choices.map((value) => ps.el("option", { value, selected: value === field.default }, value)));
     } else if (field.kind === "bool") {
       element = ps.el("input", { ...common, type: "checkbox", checked: field.default === true });

@@ -17,7 +17,15 @@ from prunescope.app.commands.common import OK, Problem, add_json, add_logdir, pr
 from prunescope.engine.store import Store, StoreError
 
 PACKAGES = (
-    "prunescope", "dash", "plotly", "diskcache", "numpy", "scipy", "scikit-learn", "torch", "torchvision",
+    "prunescope",
+    "dash",
+    "plotly",
+    "diskcache",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "torch",
+    "torchvision",
     "waitress",
 )
 

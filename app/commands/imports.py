@@ -30,8 +30,9 @@ _PREFIXES = ("module.", "_orig_mod.")
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("import", help="make a run of saved checkpoints", description=__doc__)
     parser.add_argument("patterns", metavar="FILES", nargs="+", help="files or patterns, e.g. 'ckpts/*.pt'")
-    parser.add_argument("--model", required=True, metavar="MODULE:CALLABLE",
-                        help="makes the network, without arguments")
+    parser.add_argument(
+        "--model", required=True, metavar="MODULE:CALLABLE", help="makes the network, without arguments"
+    )
     parser.add_argument("--name", help="of the run (default: the name of the files' folder)")
     parser.add_argument("--layers", default="*", help="names or patterns of the layers, e.g. 'conv*,fc1'")
     add_logdir(parser)
@@ -121,7 +122,13 @@ def weights_in(payload: Any, path: Path) -> dict[str, Any]:
 
 
 def _record(
-    store: Store, model: "nn.Module", files: list[Path], epochs: list[float], globs: list[str], *, name: str,
+    store: Store,
+    model: "nn.Module",
+    files: list[Path],
+    epochs: list[float],
+    globs: list[str],
+    *,
+    name: str,
     model_name: str,
 ) -> str:
     from prunescope.engine.models import state_arrays, unit_layers

@@ -12,13 +12,14 @@ from prunescope.app.commands.common import OK, Problem, add_json, add_logdir, fi
 from prunescope.engine.config import PRESETS, ConfigError, FieldSpec, RunConfig, check_fits, field_specs
 from prunescope.engine.store import Run, Store, StoreError
 
+
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "train",
         help="train a network and record every epoch",
         description=__doc__,
         epilog="A flag goes before its environment variable (--epochs: PRUNESCOPE_EPOCHS), that before the "
-               "TOML file, that before the preset.",
+        "TOML file, that before the preset.",
     )
     add_logdir(parser)
     add_json(parser)
@@ -141,10 +142,16 @@ def _print_result(run: Run, *, as_json: bool) -> None:
     if as_json:
         head = run.head
         last = {name: values[-1] for name, values in run.metrics().items()}
-        print_json({
-            "run": run.id, "status": run.status, "epoch": head.epoch, "best": head.best, "metrics": last,
-            "path": run.path,
-        })
+        print_json(
+            {
+                "run": run.id,
+                "status": run.status,
+                "epoch": head.epoch,
+                "best": head.best,
+                "metrics": last,
+                "path": run.path,
+            }
+        )
     else:
         print(run.id)
 

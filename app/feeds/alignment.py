@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-
 from prunescope.app.feeds.words import chosen_layer, epoch_text, minus, signed, spelled, units
 from prunescope.app.figures import alignment as figures
 from prunescope.engine.geometry import angle_distribution, angle_null, match_clusters, weighted_null, z_score
@@ -203,13 +202,21 @@ class AlignmentFeed:
             "clusters": ["" for _ in range(k)],
         }
 
-    def templates(self, run: Run, memory: AlignmentMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
+    def templates(
+        self, run: Run, memory: AlignmentMemory, view: dict[str, Any], theme: Any
+    ) -> dict[str, Any]:
         curves = memory.null_curves
         assert curves is not None  # begin() made them
         return {
             "figures": {
                 "angles": figures.angle_histogram(
-                    EDGES, GRID, curves.mean(axis=0), curves.std(axis=0, ddof=1), theme, view["against"], units(memory.layer)
+                    EDGES,
+                    GRID,
+                    curves.mean(axis=0),
+                    curves.std(axis=0, ddof=1),
+                    theme,
+                    view["against"],
+                    units(memory.layer),
                 ),
                 "ridge": figures.ridgeline(GRID, theme),
                 "sizes": figures.cluster_sizes(memory.n_clusters, theme, units(memory.layer)),

@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-
 from prunescope.engine.store import Run
 
 # The first of these that a run has recorded is its headline.

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-
 from prunescope.app.feeds.curve import headline, metrics_at
 from prunescope.app.feeds.words import epoch_text
 from prunescope.app.figures import overview as figures
@@ -57,11 +56,15 @@ class OverviewFeed:
             "spread": np.asarray(spreads),
             "finding": self._finding(memory, metrics, epoch),
             "sub": self._sub(memory, epoch),
-            "big": f"{100 * value:.1f} %" if "accuracy" in (headline(memory.cache["table"]) or "") else f"{value:.3f}",
+            "big": f"{100 * value:.1f} %"
+            if "accuracy" in (headline(memory.cache["table"]) or "")
+            else f"{value:.3f}",
             "big_note": headline(memory.cache["table"]) or "no metric recorded",
             "label_train": f"train {_percent(metrics.get('train/accuracy'))}",
             "label_val": f"validation {_percent(metrics.get('val/accuracy'))}",
-            "events": events(memory.history, np.stack(memory.angles), [layer.name for layer in memory.layers], run),
+            "events": events(
+                memory.history, np.stack(memory.angles), [layer.name for layer in memory.layers], run
+            ),
             "layer_lines": [
                 f"{layer.name} · median angle {a:.1f}° · effective rank {r:.1f} of {min(layer.units, layer.fan_in)} "
                 f"· norms spread {s:.2f}"
@@ -77,7 +80,9 @@ class OverviewFeed:
             return "Before training: weights as they were drawn." if epoch == 0 else "Training."
         most = int(np.nanargmin(deltas))
         name, fall = memory.layers[most].name, -deltas[most]
-        learned = "" if accuracy is None or not np.isfinite(accuracy) else f"At {100 * accuracy:.1f} % accuracy, "
+        learned = (
+            "" if accuracy is None or not np.isfinite(accuracy) else f"At {100 * accuracy:.1f} % accuracy, "
+        )
         told = f"{name} has drawn together most: its median angle fell by {fall:.1f}°."
         if fall < 1:
             told = "no layer has drawn together: median angles moved by less than 1°."

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
 from prunescope.app.feeds.words import chosen_layer, epoch_text, units
 from prunescope.app.figures import trajectories as figures
 from prunescope.engine.geometry import match_clusters, project_trajectory, spherical_kmeans
@@ -47,7 +46,9 @@ class TrajectoriesFeed:
             components, mean = np.eye(2), np.zeros(2)
             explained = np.full(2, np.nan)
         else:
-            fitted = project_trajectory(trajectory, n_components=min(COMPONENTS, layer.fan_in), basis=view["basis"])
+            fitted = project_trajectory(
+                trajectory, n_components=min(COMPONENTS, layer.fan_in), basis=view["basis"]
+            )
             components, mean, explained = fitted.components, fitted.mean, fitted.explained_variance_ratio
         return TrajectoriesMemory(
             run_name=run.name,
@@ -138,7 +139,9 @@ class TrajectoriesFeed:
             f"the most restless tenth did {100 * share:.0f} % of the way."
         )
 
-    def templates(self, run: Run, memory: TrajectoriesMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
+    def templates(
+        self, run: Run, memory: TrajectoriesMemory, view: dict[str, Any], theme: Any
+    ) -> dict[str, Any]:
         titles = self._titles(memory)
         dims = "2" if memory.plane else view["dims"]
         return {

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-
 from prunescope.app.figures.template import ref
 from prunescope.app.figures.theme import Theme, axis, base_layout, blend, cluster_colour, label
 
@@ -94,7 +93,9 @@ def angle_histogram(
             theme,
             bargap=0,
             annotations=notes,
-            xaxis=axis(theme, "angle to the nearest centre", range=[0, 90], dtick=15, ticksuffix="°", showgrid=False),
+            xaxis=axis(
+                theme, "angle to the nearest centre", range=[0, 90], dtick=15, ticksuffix="°", showgrid=False
+            ),
             yaxis=axis(theme, f"{noun} per 2°", range=[0, ref("top")]),
         ),
     }

@@ -43,8 +43,28 @@ def accuracy(theme: Theme) -> dict[str, Any]:
             theme,
             shapes=[_cursor(theme)],
             annotations=[
-                label(theme, ref("label_val"), theme.data[0], x=0.99, xref="paper", xanchor="right", y=0.06, yref="paper", yanchor="bottom"),
-                label(theme, ref("label_train"), theme.data[1], x=0.99, xref="paper", xanchor="right", y=0.16, yref="paper", yanchor="bottom"),
+                label(
+                    theme,
+                    ref("label_val"),
+                    theme.data[0],
+                    x=0.99,
+                    xref="paper",
+                    xanchor="right",
+                    y=0.06,
+                    yref="paper",
+                    yanchor="bottom",
+                ),
+                label(
+                    theme,
+                    ref("label_train"),
+                    theme.data[1],
+                    x=0.99,
+                    xref="paper",
+                    xanchor="right",
+                    y=0.16,
+                    yref="paper",
+                    yanchor="bottom",
+                ),
             ],
             xaxis=axis(theme, "epoch", showgrid=False),
             yaxis=axis(theme, "accuracy", tickformat=".0%"),
@@ -78,7 +98,11 @@ def per_layer(names: list[str], row: str, title: str, theme: Theme, **y_axis: An
                 "name": name,
                 "x": ref("@epoch", "all"),
                 "y": ref(row, "all", col=i),
-                "line": {"color": theme.data[i % len(theme.data)], "width": 2, "dash": DASHES[i % len(DASHES)]},
+                "line": {
+                    "color": theme.data[i % len(theme.data)],
+                    "width": 2,
+                    "dash": DASHES[i % len(DASHES)],
+                },
                 "hovertemplate": f"{name}, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
             }
             for i, name in enumerate(names)
@@ -103,4 +127,6 @@ def texts() -> dict[str, Any]:
 
 
 def layer_list(count: int, theme: Theme) -> list[dict[str, Any]]:
-    return [{"colour": theme.data[i % len(theme.data)], "text": ref("layer_lines", col=i)} for i in range(count)]
+    return [
+        {"colour": theme.data[i % len(theme.data)], "text": ref("layer_lines", col=i)} for i in range(count)
+    ]

@@ -3,10 +3,8 @@
 from typing import Any
 
 import numpy as np
-
 from prunescope.app.figures.template import ref
 from prunescope.app.figures.theme import SYMBOLS, Theme, axis, base_layout, cluster_colour
-
 
 PATTERNS = ((1, 1), (1, -1), (-1, -1), (-1, 1))
 
@@ -16,7 +14,12 @@ def _groups(theme: Theme, colour: str, n_clusters: int) -> list[tuple[str, str, 
     if colour != "cluster":
         return [("units", theme.data[0], "circle", {})]
     groups = [
-        (f"cluster {c + 1}", cluster_colour(theme, c), SYMBOLS[c % len(SYMBOLS)], {"where": "labels", "equals": c})
+        (
+            f"cluster {c + 1}",
+            cluster_colour(theme, c),
+            SYMBOLS[c % len(SYMBOLS)],
+            {"where": "labels", "equals": c},
+        )
         for c in range(n_clusters)
     ]
     return groups
@@ -51,7 +54,9 @@ def paths(
         marker: dict[str, Any] = {
             "size": 4 if three else 7,
             "color": tone,
-            "symbol": symbol if not three or symbol in ("circle", "square", "diamond", "cross", "x") else "circle",
+            "symbol": symbol
+            if not three or symbol in ("circle", "square", "diamond", "cross", "x")
+            else "circle",
             "line": {"width": 0.8, "color": theme.panel},
         }
         if colour == "norm":
@@ -88,7 +93,9 @@ def paths(
         }
         return {
             "data": data,
-            "layout": base_layout(theme, scene=scene | {"aspectmode": "cube"}, margin={"l": 0, "r": 0, "t": 0, "b": 0}),
+            "layout": base_layout(
+                theme, scene=scene | {"aspectmode": "cube"}, margin={"l": 0, "r": 0, "t": 0, "b": 0}
+            ),
         }
     return {
         "data": data,
@@ -129,7 +136,12 @@ def rays(reach: float) -> dict[str, np.ndarray]:
     """The four directions of XORD as lines from the origin, as long as ``reach``, and where to name them."""
     tips = np.asarray(PATTERNS) / np.sqrt(2) * reach
     lines = np.stack([np.zeros_like(tips), tips, np.full_like(tips, np.nan)], axis=1).reshape(-1, 2)
-    return {"ray_x": lines[:, 0], "ray_y": lines[:, 1], "tip_x": 1.08 * tips[:, 0], "tip_y": 1.08 * tips[:, 1]}
+    return {
+        "ray_x": lines[:, 0],
+        "ray_y": lines[:, 1],
+        "tip_x": 1.08 * tips[:, 0],
+        "tip_y": 1.08 * tips[:, 1],
+    }
 
 
 def distance_moved(theme: Theme) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """Is it learning, and is structure appearing?"""
 
 from dash import html
-
 from prunescope.app.pages import parts
 
-HOW_ACCURACY = parts.paragraphs("Share of examples classified correctly after each epoch, on the training and on the held-out set.")
+HOW_ACCURACY = parts.paragraphs(
+    "Share of examples classified correctly after each epoch, on the training and on the held-out set."
+)
 HOW_LOSS = parts.paragraphs("Mean loss per example after each epoch.")
 HOW_ANGLE = parts.paragraphs(
     "Median over units of the angle to the nearest of four spherical k-means centres. Layers of more than 256 "
@@ -14,7 +15,9 @@ HOW_RANK = parts.paragraphs(
     "exp of the entropy of the normalised singular values of the layer's weight matrix (Roy & Vetterli 2007): "
     "how many directions the layer spends its weight on."
 )
-HOW_SPREAD = parts.paragraphs("Standard deviation of the units' norms over their mean: 0 where all units are equally strong.")
+HOW_SPREAD = parts.paragraphs(
+    "Standard deviation of the units' norms over their mean: 0 where all units are equally strong."
+)
 
 
 def layout() -> html.Section:
@@ -24,9 +27,15 @@ def layout() -> html.Section:
         [
             parts.figure_card("accuracy", "Accuracy", how=HOW_ACCURACY, size="mid"),
             parts.figure_card("loss", "Loss", note="train dashed", how=HOW_LOSS, size="mid"),
-            parts.figure_card("layer-angle", "Angle to 4 centres", note="by layer", how=HOW_ANGLE, size="low third"),
-            parts.figure_card("layer-rank", "Effective rank", note="by layer", how=HOW_RANK, size="low third"),
-            parts.figure_card("layer-spread", "Spread of norms", note="by layer", how=HOW_SPREAD, size="low third"),
+            parts.figure_card(
+                "layer-angle", "Angle to 4 centres", note="by layer", how=HOW_ANGLE, size="low third"
+            ),
+            parts.figure_card(
+                "layer-rank", "Effective rank", note="by layer", how=HOW_RANK, size="low third"
+            ),
+            parts.figure_card(
+                "layer-spread", "Spread of norms", note="by layer", how=HOW_SPREAD, size="low third"
+            ),
         ],
         [
             parts.readout("overview"),

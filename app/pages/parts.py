@@ -19,7 +19,10 @@ def figure_card(
                     html.Span(note, className="card-note"),
                     html.Button("how is this computed?", type="button", className="ask", **{"data-how": ""}),
                     html.Button(
-                        "⋯", type="button", className="dots", **{"data-menu": "", "aria-label": f"Menu of “{title}”", "aria-haspopup": "menu"}
+                        "⋯",
+                        type="button",
+                        className="dots",
+                        **{"data-menu": "", "aria-label": f"Menu of “{title}”", "aria-haspopup": "menu"},
                     ),
                 ],
             ),
@@ -42,7 +45,9 @@ def head(page: str) -> html.Div:
     )
 
 
-def readout(page: str, *, note: str = "", note_id: str = "", error: bool = False, chip: str = "", chip_note: str = "") -> html.Div:
+def readout(
+    page: str, *, note: str = "", note_id: str = "", error: bool = False, chip: str = "", chip_note: str = ""
+) -> html.Div:
     """The one big number of a page, with its uncertainty."""
     children: list[Any] = [
         html.Div(
@@ -55,7 +60,9 @@ def readout(page: str, *, note: str = "", note_id: str = "", error: bool = False
         html.P(note, id=note_id or f"{page}-big-note", className="big-note"),
     ]
     if chip:
-        children.append(html.P([html.Span(id=chip, className="chip"), html.Span(chip_note)], className="big-note"))
+        children.append(
+            html.P([html.Span(id=chip, className="chip"), html.Span(chip_note)], className="big-note")
+        )
     return html.Div(className="card readout", children=children)
 
 

@@ -1,7 +1,6 @@
 """How did each filter get there?"""
 
 from dash import html
-
 from prunescope.app.pages import parts
 
 HOW_PATHS = parts.paragraphs(
@@ -24,9 +23,19 @@ def layout() -> html.Section:
         "trajectories",
         "trajectories",
         [
-            parts.figure_card("paths", "Paths of the weight vectors", how=HOW_PATHS, size="hero wide tallest"),
-            parts.figure_card("moved", "Distance from init", note="median, middle half", how=HOW_MOVED, size="low"),
-            parts.figure_card("explained", "What the axes show", note="of each epoch's variance", how=HOW_EXPLAINED, size="low"),
+            parts.figure_card(
+                "paths", "Paths of the weight vectors", how=HOW_PATHS, size="hero wide tallest"
+            ),
+            parts.figure_card(
+                "moved", "Distance from init", note="median, middle half", how=HOW_MOVED, size="low"
+            ),
+            parts.figure_card(
+                "explained",
+                "What the axes show",
+                note="of each epoch's variance",
+                how=HOW_EXPLAINED,
+                size="low",
+            ),
         ],
         [
             parts.readout("trajectories"),
@@ -36,7 +45,9 @@ def layout() -> html.Section:
                 children=[
                     html.H2("Basis"),
                     html.P(id="trajectories-basis", className="card-text"),
-                    html.Button("Refit to all epochs", type="button", className="small", **{"data-do": "refit"}),
+                    html.Button(
+                        "Refit to all epochs", type="button", className="small", **{"data-do": "refit"}
+                    ),
                 ],
             ),
             parts.more("k"),

@@ -66,7 +66,13 @@ def test_numbers_are_scaled_then_shifted(rows):
 
 
 def test_a_share_picks_its_place_in_the_row(rows):
-    assert [fill(ref("x", pick="frac"), rows, 0, {"frac": share}) for share in (0, 0.5, 0.74, 0.76, 1)] == [0, 10, 10, 20, 20]
+    assert [fill(ref("x", pick="frac"), rows, 0, {"frac": share}) for share in (0, 0.5, 0.74, 0.76, 1)] == [
+        0,
+        10,
+        10,
+        20,
+        20,
+    ]
     assert fill(ref("@local", key="frac", times=100), rows, 0, {"frac": 0.62}) == 62
 
 
@@ -89,7 +95,10 @@ def test_spaced_rows_rise_and_end_at_the_scrubber(of, last):
 
 
 def test_a_finished_figure_holds_the_filled_values(rows):
-    template = {"data": [{"type": "scatter", "x": ref("@epoch", "until"), "y": ref("loss", "until")}], "layout": {"title": {"text": ref("said")}}}
+    template = {
+        "data": [{"type": "scatter", "x": ref("@epoch", "until"), "y": ref("loss", "until")}],
+        "layout": {"title": {"text": ref("said")}},
+    }
     drawn = figure(template, rows, 2)
     assert list(drawn.data[0].y) == pytest.approx([1, 1 / 2, 1 / 3])
     assert drawn.layout.title.text == "epoch 2"
