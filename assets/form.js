@@ -20,7 +20,7 @@ window.prunescope = window.prunescope || {};
     const common = { id, name: field.name, "aria-describedby": `${id}-help ${id}-problem` };
     let element;
     // Names with a pattern (wrn-16-4) can be typed; what only the shell may name is not offered here.
-    const open = field.patterns && !/shell/.test(field.patterns);
+    const open = field.patterns && !field.patterns.startsWith("module:");
     if (field.choices && field.choices.length && !open) {
       element = ps.el("select", common, ...field.choices.map((value) => ps.el("option", { value, selected: value === field.default }, value)));
     } else if (field.kind === "bool") {
