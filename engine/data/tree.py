@@ -26,20 +26,6 @@ class ImageTree:
     val: tuple[Labelled, ...]
 
 
-def as_folder(text: str | Path) -> Path:
-    """The path that a user wrote, `~` included.
-
-    Raises
-    ------
-    ValueError
-        For the home of a user who does not exist.
-    """
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"{str(text)!r} names no folder ({error}): write the whole path.") from error
-
-
 def find_images(root: Path) -> ImageTree:
     """List `root/{train,val|test}/{class}/*` or `root/{class}/*`.
 

@@ -9,7 +9,8 @@ import tarfile
 
 import numpy as np
 import pytest
-from prunescope.engine.data import load_dataset
+from prunescope.engine.config import ConfigError, RunConfig, check_fits
+from prunescope.engine.data import DATASETS, load_dataset
 from prunescope.engine.data._torchvision import import_torchvision
 from prunescope.engine.data.fetch import FetchError, fetch
 
@@ -54,6 +55,29 @@ def test_mnist_is_read_where_it_is(mnist_folder):
     assert data.n_classes == 10
     # Values 0, 10, …, 50: mean 25, deviation √(3500/12) = 17.08.
     assert data.train_x[:, 0, 0, 0].numpy() == pytest.approx((np.arange(6) * 10 - 25) / 17.0783, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "official"),
+    [("mnist", "MNIST"), ("fashion-mnist", "FashionMNIST"), ("cifar10", "CIFAR10"), ("cifar100", "CIFAR100")],
+)
+def test_the_files_listed_without_torchvision_are_the_ones_it_reads(name, official):
+    theirs = getattr(import_torchvision().datasets, official)
+    if "MNIST" in official:
+        expected = {f"{official}/raw/{packed.removesuffix('.gz')}" for packed, _ in theirs.resources}
+    else:
+        batches = [batch for batch, _ in theirs.train_list + theirs.test_list]
+        expected = {f"{theirs.base_folder}/{file}" for file in [*batches, theirs.meta["filename"]]}
+    assert set(DATASETS[name].files) == expected
+
+
+def test_absence_is_told_before_anything_starts_when_nothing_may_be_fetched(tmp_path, mnist_folder):
+    check_fits(RunConfig(dataset="mnist", data_dir=str(mnist_folder), download=False))
+    with pytest.raises(ConfigError) as caught:
+        check_fits(RunConfig(dataset="mnist", data_dir=str(tmp_path / "elsewhere"), download=False))
+    said = caught.value.problems["download"]
+    assert str(tmp_path / "elsewhere" / "MNIST" / "raw") in said
+    assert all(name in said for name in MNIST_FILES)
 
 
 def test_what_is_absent_and_must_not_be_fetched_is_named_with_its_place(tmp_path):
