@@ -1,0 +1,155 @@
+"""A recorded network, brought back to life at one epoch, with the examples to measure it on."""
+
+import os
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from prunescope.engine.config import RunConfig
+from prunescope.engine.custom import load_callable
+from prunescope.engine.data import load_for
+from prunescope.engine.models import build_for
+from prunescope.engine.store import Run, Store
+
+# Criteria that look at data rank on training examples, so that the accuracy is measured on others.
+CALIBRATION = 512
+KEPT_MODELS = 4
+
+
+class CannotEvaluate(ValueError):
+    """This run's networks cannot be rebuilt here; the message says what the user has to name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A network at one epoch.
+
+    inputs, targets : (n, …), (n,) held-out examples, in an order that makes every prefix a fair sample
+    calibration : the same of training examples, for criteria that look at data
+    initial : the weights at epoch 0, by state-dict name
+    """
+
+    model: nn.Module
+    epoch: float
+    inputs: torch.Tensor
+    targets: torch.Tensor
+    calibration: tuple[torch.Tensor, torch.Tensor]
+    initial: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Loaded:
+    model: nn.Module
+    held_out: tuple[torch.Tensor, torch.Tensor]
+    calibration: tuple[torch.Tensor, torch.Tensor]
+    initial: dict[str, np.ndarray]
+
+
+class Subjects:
+    """Rebuilds networks on demand and keeps the last few.
+
+    Parameters
+    ----------
+    model, data : ``module:callable`` that the user named on the command line, for runs of own training loops.
+        ``model()`` returns the network, ``data()`` the held-out inputs and targets.
+    """
+
+    def __init__(self, store: Store, *, model: str | None = None, data: str | None = None):
+        self.store = store
+        self._own_model = model
+        self._own_data = data
+        self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
+
+    def at(self, run_id: str, epoch: float) -> Subject:
+        """The network of a run at one of its recorded epochs.
+
+        Raises
+        ------
+        CannotEvaluate
+            If the run does not say how its network is built, or what to measure it on.
+        """
+        run = self.store.run(run_id)
+        loaded = self._load(run)
+        state = run.state_dict(epoch)
+        try:
+            loaded.model.load_state_dict(state)
+        except RuntimeError as error:
+            raise CannotEvaluate(
+                f"{run.name}: the network built for it does not fit its recorded weights ({_first_line(error)}). "
+                "Name the right one with --model module:callable."
+            ) from None
+        loaded.model.eval()
+        inputs, targets = loaded.held_out
+        return Subject(
+            model=loaded.model,
+            epoch=epoch,
+            inputs=inputs,
+            targets=targets,
+            calibration=loaded.calibration,
+            initial=loaded.initial,
+        )
+
+    def _load(self, run: Run) -> _Loaded:
+        key = f"{run.id}@{run.created}"
+        if key not in self._loaded:
+            self._loaded[key] = self._bring_up(run)
+            while len(self._loaded) > KEPT_MODELS:
+                self._loaded.popitem(last=False)
+        self._loaded.move_to_end(key)
+        return self._loaded[key]
+
+    def _bring_up(self, run: Run) -> _Loaded:
+        initial = run.arrays(float(run.epochs[0]))
+        if run.kind == "train":
+            config = RunConfig.from_dict(run.config)
+            dataset = load_for(config)
+            model = build_for(config, dataset)
+            held_out = (dataset.val_x, dataset.val_y)
+            some = slice(0, CALIBRATION)
+            # Stored examples may be sorted by class; a fixed shuffle makes every prefix a fair sample.
+            order = torch.randperm(len(dataset.train_x), generator=torch.Generator().manual_seed(0))[some]
+            calibration = (dataset.train_x[order], dataset.train_y[order])
+        else:
+            model, held_out = self._own(run)
+            calibration = (held_out[0][:CALIBRATION], held_out[1][:CALIBRATION])
+        inputs, targets = held_out
+        order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(0))
+        return _Loaded(
+            model=model.eval(),
+            held_out=(inputs[order].contiguous(), targets[order].contiguous()),
+            calibration=calibration,
+            initial=initial,
+        )
+
+    def _own(self, run: Run) -> tuple[nn.Module, tuple[torch.Tensor, torch.Tensor]]:
+        if self._own_model is None:
+            raise CannotEvaluate(
+                f"{run.name} was recorded from a training loop of your own, so the network's code is not here. "
+                "Start the dashboard with --model module:callable (a function that returns the network), and "
+                "--data module:callable (one that returns held-out inputs and targets) unless they were recorded."
+            )
+        model = load_callable(self._own_model, field="model")()
+        recorded = run.evaluation_data()
+        if recorded is not None:
+            inputs, targets = (torch.from_numpy(np.array(array)) for array in recorded)
+        elif self._own_data is not None:
+            inputs, targets = (torch.as_tensor(part) for part in load_callable(self._own_data, field="data")())
+        else:
+            raise CannotEvaluate(
+                f"{run.name}: no examples to measure on. Start the dashboard with --data module:callable, or give "
+                "Recorder(…, data=(inputs, targets))."
+            )
+        return model, (inputs.float(), targets.long())
+
+
+def set_threads() -> None:
+    """Leave one core to the training: answers may take longer, the training must not."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
+    torch.set_grad_enabled(False)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
