@@ -7,9 +7,10 @@ from typing import Any
 from dash import Dash, html
 from flask import Response, send_file
 from prunescope.app import rows
+from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures import theme
-from prunescope.app.pages import alignment, overview, trajectories
+from prunescope.app.pages import alignment, overview, pruning, trajectories
 from prunescope.app.state import PAGES, client_spec
 from prunescope.engine.store import Store
 
@@ -17,6 +18,7 @@ LAYOUTS = {
     "overview": overview.layout,
     "alignment": alignment.layout,
     "trajectories": trajectories.layout,
+    "pruning": pruning.layout,
 }
 
 RECORDER_LINES = """from prunescope.engine import Recorder
@@ -51,6 +53,7 @@ def page(settings: Any) -> html.Div:
     """Everything that is on screen before the first number arrives."""
     spec = client_spec() | {
         "feeds": {name: list(feed.keys) for name, feed in FEEDS.items()},
+        "answers": [name for name, feed in FEEDS.items() if getattr(feed, "answers", False)],
         "titles": PAGES,
     }
     return html.Div(
@@ -162,10 +165,10 @@ def _welcome(settings: Any) -> html.Div:
     )
 
 
-def register(app: Dash, store: Store) -> None:
+def register(app: Dash, store: Store, settings: Any) -> None:
     """Give the page its shell, its rows, and the drawing library's other half."""
     app.index_string = index_string()
-    rows.register(app.server, store)
+    rows.register(app.server, store, Evaluator(store.root, model=settings.model, data=settings.data))
 
     @app.server.get("/api/plotly-full.js")
     def plotly_full() -> Response:

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import numpy as np
 from flask import Blueprint, Response, request, stream_with_context
+from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures.theme import THEMES
 from prunescope.app.guard import problem
@@ -35,6 +36,8 @@ class Feed(Protocol):
     """One page's computation: what is shown for each epoch, and how it is drawn."""
 
     keys: tuple[str, ...]
+    # Optional: ``answers`` — asked about one epoch, each row replaces the one before (``answer`` instead of ``row``);
+    # ``measured`` — ``row`` is handed the evaluator as well.
 
     def begin(self, run: Run, view: dict[str, Any]) -> Any:
         """Whatever the rows share (a null, a basis). Raises ValueError with a sentence for the page."""
@@ -63,8 +66,9 @@ class Computed:
 class RowServer:
     """Computes rows on demand and remembers them; safe from many threads."""
 
-    def __init__(self, store: Store, keep_bytes: int = KEEP_BYTES):
+    def __init__(self, store: Store, evaluator: Evaluator, keep_bytes: int = KEEP_BYTES):
         self.store = store
+        self.evaluator = evaluator
         self.boot = uuid4().hex[:12]
         self._keep_bytes = keep_bytes
         self._computed: OrderedDict[tuple[Any, ...], Computed] = OrderedDict()
@@ -72,7 +76,8 @@ class RowServer:
 
     def computed(self, feed_name: str, run: Run, view: dict[str, Any]) -> Computed:
         feed = FEEDS[feed_name]
-        key = (feed_name, run.id, run.created, *(view[name] for name in feed.keys))
+        names = (*feed.keys, "at") if getattr(feed, "answers", False) else feed.keys
+        key = (feed_name, run.id, run.created, *(view[name] for name in names))
         with self._lock:
             found = self._computed.get(key)
             if found is None:
@@ -91,7 +96,7 @@ class RowServer:
                 settled = view | feed.settled(found.memory)
                 with self._lock:
                     self._computed.setdefault(
-                        (feed_name, run.id, run.created, *(settled[n] for n in feed.keys)), found
+                        (feed_name, run.id, run.created, *(settled[name] for name in names)), found
                     )
         return found
 
@@ -111,41 +116,64 @@ class RowServer:
                     # Another request may have computed it while this one waited.
                     while index >= len(computed.rows):
                         at = len(computed.rows)
-                        row = feed.row(run, computed.memory, at, float(epochs[at]))
+                        # A feed that measures networks is handed the evaluator; all others are pure geometry.
+                        more = (self.evaluator,) if getattr(feed, "measured", False) else ()
+                        row = feed.row(run, computed.memory, at, float(epochs[at]), *more)
                         computed.size += sum(np.asarray(value).nbytes for value in row.values())
                         computed.epochs.append(float(epochs[at]))
                         computed.rows.append(row)
             yield computed.epochs[index], computed.rows[index]
 
     def frames(
-        self, feed_name: str, run: Run, view: dict[str, Any], have: int, theme: str
+        self, feed_name: str, run: Run, view: dict[str, Any], have: int, theme: str, at: float | None = None
     ) -> Iterator[bytes]:
         """The whole answer to one request."""
         try:
             if not len(run.epochs):
                 yield pack({"boot": self.boot, "start": 0, "total": 0}, [], [])
                 return
-            computed = self.computed(feed_name, run, view)
             feed = FEEDS[feed_name]
+            if at is not None:
+                view = view | {"at": at}
+            computed = self.computed(feed_name, run, view)
             head: dict[str, Any] = {"boot": self.boot, "start": have, "total": len(run.epochs)}
             head["settled"] = feed.settled(computed.memory)
             if have == 0 or theme:
                 head |= feed.templates(run, computed.memory, view, THEMES[theme or "light"])
             yield pack(head, [], [])
-            epochs: list[float] = []
-            rows: list[Row] = []
-            sent = time.monotonic()
-            for epoch, row in self.rows(feed_name, run, computed, have):
-                epochs.append(epoch)
-                rows.append(row)
-                if time.monotonic() - sent > FLUSH_SECONDS:
-                    yield pack({}, epochs, rows)
-                    epochs, rows = [], []
-                    sent = time.monotonic()
-            if rows:
-                yield pack({}, epochs, rows)
+            if getattr(feed, "answers", False):
+                yield from self._answers(feed, run, view, computed)
+            else:
+                yield from self._in_rhythm(self.rows(feed_name, run, computed, have))
         except (ValueError, StoreError, OSError) as error:
             yield pack({"error": str(error) or type(error).__name__}, [], [])
+
+    @staticmethod
+    def _in_rhythm(rows: Iterator[tuple[float, Row]]) -> Iterator[bytes]:
+        waiting: list[tuple[float, Row]] = []
+        sent = time.monotonic()
+        for item in rows:
+            waiting.append(item)
+            if time.monotonic() - sent > FLUSH_SECONDS:
+                yield pack({}, [epoch for epoch, _ in waiting], [row for _, row in waiting])
+                waiting, sent = [], time.monotonic()
+        if waiting:
+            yield pack({}, [epoch for epoch, _ in waiting], [row for _, row in waiting])
+
+    def _answers(self, feed: Any, run: Run, view: dict[str, Any], computed: Computed) -> Iterator[bytes]:
+        """Each answer takes the place of the one before; the last one is remembered."""
+        epoch = float(view["at"])
+        if not computed.rows:
+            row, sent = None, 0.0
+            for row in feed.answer(run, computed.memory, view, epoch, self.evaluator):
+                if time.monotonic() - sent > FLUSH_SECONDS:
+                    yield pack({"replace": True}, [epoch], [row])
+                    sent = time.monotonic()
+            if row is None:
+                return
+            computed.rows, computed.epochs = [row], [epoch]
+            computed.size = sum(np.asarray(value).nbytes for value in row.values())
+        yield pack({"replace": True}, [epoch], computed.rows)
 
 
 def pack(head: dict[str, Any], epochs: list[float], rows: list[Row]) -> bytes:
@@ -182,9 +210,9 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be sent to a page")
 
 
-def register(server: Any, store: Store) -> RowServer:
+def register(server: Any, store: Store, evaluator: Evaluator) -> RowServer:
     """Answer ``/api/rows`` on a Flask app."""
-    row_server = RowServer(store)
+    row_server = RowServer(store, evaluator)
     routes = Blueprint("rows", __name__)
 
     @routes.get("/api/rows")
@@ -209,7 +237,12 @@ def register(server: Any, store: Store) -> RowServer:
         # Rows counted under another server may have been other rows: begin again.
         if request.args.get("boot") != row_server.boot:
             have = 0
-        frames = row_server.frames(feed_name, run, view, have, theme)
+        at = None
+        if getattr(FEEDS[feed_name], "answers", False):
+            at = request.args.get("at", type=float)
+            if at is None or at not in run.epochs:
+                return problem(400, "at is no recorded epoch of this run.", request.args.get("at"), "Reload the page.")
+        frames = row_server.frames(feed_name, run, view, have, theme, at)
         return Response(stream_with_context(frames), mimetype="application/octet-stream")
 
     server.register_blueprint(routes)

@@ -34,7 +34,7 @@ def create_app(store: Store, settings: Settings) -> Dash:
         websocket_callbacks=False,
     )
     app.layout = layout.page(settings)
-    layout.register(app, store)
+    layout.register(app, store, settings)
     app.server.extensions[LIVE] = live.register(app.server, store)
     api.register(app.server, store, settings, app.server.extensions[LIVE])
     _check_callback_bodies(app)

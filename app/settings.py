@@ -27,6 +27,9 @@ class Settings:
     # Away from loopback the default is to show only; this is how the user asks for more.
     allow_changes: bool = False
     allowed_hosts: tuple[str, ...] = ()
+    # ``module:callable`` named on the command line, to measure runs of own training loops.
+    model: str | None = None
+    data: str | None = None
     # 32 random bytes. Not in the repr, so that no log line or traceback can show it.
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 

@@ -8,6 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from prunescope.app.figures.pruning import words as criterion_words
+from prunescope.engine.pruning.scores import CRITERIA
+
+# Filled from the engine's one dict of criteria, so that the list here and the error text there agree.
+CRITERION_CHOICES = tuple((name, criterion_words(name)) for name in CRITERIA)
+
 Kind = Literal["text", "number", "choice", "flag"]
 
 
@@ -64,6 +70,7 @@ PAGES: dict[str, str] = {
     "overview": "Overview",
     "alignment": "Alignment",
     "trajectories": "Trajectories",
+    "pruning": "Pruning",
 }
 
 _ALIGNED = ("alignment", "trajectories")
@@ -167,6 +174,49 @@ KEYS: tuple[Key, ...] = (
         pages=("trajectories",),
         help="0 draws the whole path.",
     ),
+    Key(
+        name="frac",
+        kind="number",
+        label="Removed",
+        default=50,
+        minimum=0,
+        maximum=100,
+        step=0.5,
+        unit="%",
+        reach="local",
+        pages=("pruning",),
+    ),
+    Key(
+        name="crit",
+        kind="choice",
+        label="Order",
+        default="l2",
+        choices=CRITERION_CHOICES,
+        reach="rows",
+        pages=("pruning",),
+    ),
+    Key(
+        name="also",
+        kind="choice",
+        label="Beside it",
+        default="none",
+        choices=(("none", "nothing"), *CRITERION_CHOICES),
+        reach="rows",
+        pages=("pruning",),
+    ),
+    Key(
+        name="loss",
+        kind="number",
+        label="Accept a loss of",
+        default=1,
+        minimum=0,
+        maximum=10,
+        step=0.5,
+        unit="pt",
+        reach="local",
+        pages=("pruning",),
+    ),
+    Key(name="sel", kind="text", label="Selected units", default="", reach="rows"),
     Key(name="theme", kind="choice", label="Theme", default="auto", reach="template",
         choices=(("auto", "auto"), ("light", "light"), ("dark", "dark"))),
     Key(name="sidebar", kind="flag", label="Runs", default=True, reach="local"),

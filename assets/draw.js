@@ -27,17 +27,23 @@ window.prunescope = window.prunescope || {};
   }
   document.addEventListener("visibilitychange", () => { if (!document.hidden) ps.refresh(); });
 
+  // The view as holes see it: the selected units of the layer as a list.
+  ps.locals = function () {
+    const view = ps.view();
+    return { ...view, sel: view.sel ? view.sel.split(",").map(Number).filter(Number.isInteger) : [] };
+  };
+
   ps.pageFeeds = (page) => page.dataset.feed.split(" ");
 
   // All feeds of a page look at the same epoch: that of the first, which follows the scrubber.
   ps.drawNow = function () {
     const page = pageElement();
     if (!page) return;
-    const feeds = ps.pageFeeds(page).map((name) => ps.feed(name));
+    const feeds = ps.pageFeeds(page).map((name) => { const feed = ps.feed(name); return feed && ps.standIn(name, feed); });
     page.classList.toggle("without-run", !feeds[0]);
     if (!feeds[0]) return;
     say(page, feeds);
-    const local = ps.view();
+    const local = ps.locals();
     const boxes = ps.visibleFigures(page);
     for (const feed of feeds) {
       if (!feed.epochs.length) continue;
@@ -113,6 +119,7 @@ window.prunescope = window.prunescope || {};
     }
     const filled = ps.fill({ data: template.data, layout: template.layout }, feed, cursor, local);
     filled.layout.uirevision = [local.run, local.layer, id].join("|");
+    filled.layout.selectionrevision = local.sel;
     filled.layout.autosize = true;
     if (local.log.split(",").includes(id)) logAxis(filled.layout);
     window.Plotly.react(plot, filled.data, filled.layout, config);

@@ -27,7 +27,7 @@ window.prunescope = window.prunescope || {};
     const query = new URLSearchParams({ feed: feed.name, run: view.run, have: "999999999", boot: feed.boot, theme_now: "light" });
     for (const key of ps.spec().keys) if (key.reach !== "local" && !["run", "theme"].includes(key.name) && view[key.name] !== key.default) query.set(key.name, view[key.name]);
     const template = await ps.templateOnce(query, box.dataset.figure);
-    const filled = ps.fill({ data: template.data, layout: template.layout }, feed, ps.cursor(feed), view);
+    const filled = ps.fill({ data: template.data, layout: template.layout }, feed, ps.cursor(feed), ps.locals());
     const axes = {};
     for (const name of Object.keys(plot.layout)) {
       if (/^[xy]axis/.test(name) && plot.layout[name].range) axes[name] = { ...filled.layout[name], range: [...plot.layout[name].range], autorange: false, type: plot.layout[name].type };

@@ -3,7 +3,7 @@
 window.prunescope = window.prunescope || {};
 (function (ps) {
   "use strict";
-  const KEPT_FEEDS = 12;
+  const KEPT_FEEDS = 24;
   const feeds = new Map();
 
   class Column {
@@ -35,8 +35,17 @@ window.prunescope = window.prunescope || {};
 
   function keysOf(feedName) { return ps.spec().feeds[feedName] || []; }
 
+  // An answer is about one epoch; all other feeds hold every epoch.
+  const answers = (feedName) => ps.spec().answers.includes(feedName);
+
   function identity(feedName, view) {
-    return [feedName, view.run, ...keysOf(feedName).map((name) => view[name])].join("\u0001");
+    const at = answers(feedName) ? shownEpoch() : "";
+    return [feedName, view.run, ...keysOf(feedName).map((name) => view[name]), at].join("\u0001");
+  }
+
+  function shownEpoch() {
+    const curve = ps.feed("curve");
+    return curve && curve.epochs.length ? curve.epochs[ps.cursor(curve)] : "";
   }
 
   function blank(feedName) {
@@ -61,6 +70,16 @@ window.prunescope = window.prunescope || {};
     return feed;
   };
 
+  function settings(feedName, view) { return [view.run, ...keysOf(feedName).map((name) => view[name])].join("\u0001"); }
+
+  // What to draw while an answer is on its way: the last one to the same question about another epoch.
+  ps.standIn = function (feedName, feed) {
+    if (!answers(feedName) || feed.epochs.length || feed.error) return feed;
+    const wanted = settings(feedName, ps.view());
+    const older = [...feeds.values()].filter((one) => one.name === feedName && one.epochs.length && one.asked === wanted);
+    return older.sort((a, b) => b.used - a.used)[0] || feed;
+  };
+
   function clear(feed) {
     feed.epochs = [];
     feed.columns = new Map();
@@ -77,6 +96,14 @@ window.prunescope = window.prunescope || {};
     if (!feed) return;
     if (feed.busy) { feed.again = true; return; }
     const view = { ...ps.view() };
+    const at = answers(feedName) ? shownEpoch() : null;
+    if (at === "" || (at !== null && feed.done && feed.templateKey === templateKey(feedName, view))) return;
+    // Training moves on while an answer is worked out: let it be finished, then ask about the newest epoch.
+    if (at !== null && view.follow) {
+      const other = [...feeds.values()].find((one) => one.name === feedName && one.busy && one !== feed && one.asked === settings(feedName, view));
+      if (other) { other.after = () => ps.pull(feedName, { onChange }); return; }
+    }
+    feed.asked = settings(feedName, view);
     const wanted = templateKey(feedName, view);
     const query = new URLSearchParams({ feed: feedName, run: view.run, have: feed.epochs.length, boot: feed.boot });
     for (const key of ps.spec().keys) {
@@ -85,6 +112,7 @@ window.prunescope = window.prunescope || {};
       }
     }
     if (feed.templateKey !== wanted || !feed.epochs.length) query.set("theme_now", ps.themeNow());
+    if (at !== null) query.set("at", at);
     const controller = new AbortController();
     feed.busy = controller;
     try {
@@ -98,13 +126,16 @@ window.prunescope = window.prunescope || {};
         take(feed, frame, view, wanted);
         onChange(feed);
       }
+      feed.done = !feed.error;
     } catch (problem) {
       if (problem.name === "AbortError") return;
       // A lost connection is told by the live badge and mends itself; what is on screen stays.
       if (!(problem instanceof TypeError)) feed.error = problem.message;
       onChange(feed);
     } finally {
-      feed.busy = null;
+      // An aborted request may have been followed by another one for the same rows.
+      if (feed.busy === controller) feed.busy = null;
+      if (feed.after) { const next = feed.after; feed.after = null; setTimeout(next, 0); }
       if (feed.again) {
         feed.again = false;
         setTimeout(() => ps.pull(feedName, { onChange }), 0);
@@ -125,31 +156,38 @@ window.prunescope = window.prunescope || {};
 
   // Stop computing what nobody looks at any more; what has arrived is kept.
   ps.dropOthers = function (wanted) {
-    const keep = new Set(wanted.map((name) => feeds.get(identity(name, ps.view()))));
-    for (const feed of feeds.values()) if (feed.busy && !keep.has(feed)) { feed.busy.abort(); feed.busy = null; feed.again = false; }
+    const view = ps.view();
+    const keep = new Set(wanted.map((name) => feeds.get(identity(name, view))));
+    const following = (feed) => view.follow && answers(feed.name) && wanted.includes(feed.name) && feed.asked === settings(feed.name, view);
+    for (const feed of feeds.values()) if (feed.busy && !keep.has(feed) && !following(feed)) { feed.busy.abort(); feed.busy = null; feed.again = false; }
   };
 
   async function* frames(body) {
     const reader = body.getReader();
     let buffer = new Uint8Array(0);
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      const joined = new Uint8Array(buffer.length + value.length);
-      joined.set(buffer);
-      joined.set(value, buffer.length);
-      buffer = joined;
+    try {
       for (;;) {
-        if (buffer.length < 8) break;
-        const sizes = new DataView(buffer.buffer, buffer.byteOffset, 8);
-        const head = sizes.getUint32(0, true), load = sizes.getUint32(4, true);
-        if (buffer.length < 8 + head + load) break;
-        const text = new TextDecoder().decode(buffer.subarray(8, 8 + head));
-        // A copy, because typed arrays must begin at a multiple of their size.
-        const payload = buffer.slice(8 + head, 8 + head + load).buffer;
-        buffer = buffer.slice(8 + head + load);
-        yield { head: JSON.parse(text), payload };
+        const { done, value } = await reader.read();
+        if (done) return;
+        const joined = new Uint8Array(buffer.length + value.length);
+        joined.set(buffer);
+        joined.set(value, buffer.length);
+        buffer = joined;
+        for (;;) {
+          if (buffer.length < 8) break;
+          const sizes = new DataView(buffer.buffer, buffer.byteOffset, 8);
+          const head = sizes.getUint32(0, true), load = sizes.getUint32(4, true);
+          if (buffer.length < 8 + head + load) break;
+          const text = new TextDecoder().decode(buffer.subarray(8, 8 + head));
+          // A copy, because typed arrays must begin at a multiple of their size.
+          const payload = buffer.slice(8 + head, 8 + head + load).buffer;
+          buffer = buffer.slice(8 + head + load);
+          yield { head: JSON.parse(text), payload };
+        }
       }
+    } finally {
+      // Whoever stops listening stops the work behind it.
+      reader.cancel().catch(() => {});
     }
   }
 
@@ -195,7 +233,9 @@ window.prunescope = window.prunescope || {};
       if (now[name] !== value && now.run === view.run && now[name] === view[name]) changes[name] = value;
     }
     if (!Object.keys(changes).length) return;
-    feeds.set(identity(feed.name, { ...now, ...changes }), feed);
+    const next = { ...now, ...changes };
+    feeds.set(identity(feed.name, next), feed);
+    feed.asked = settings(feed.name, next);
     ps.set(changes);
   }
 
@@ -231,8 +271,8 @@ window.prunescope = window.prunescope || {};
     const keep = kept(hole, feed, cursor);
     if (name === "@unit") {
       const like = feed.columns.get(hole.like);
-      const all = like && like.length ? Array.from(like.row(0), (_, i) => i) : [];
-      return keep ? keep : all;
+      const all = like && like.length ? Array.from(like.row(Math.min(cursor, like.length - 1)), (_, i) => i) : [];
+      return part(keep ? keep : all, hole, local);
     }
     const column = name === "@epoch" ? { length: feed.epochs.length, row: (i) => feed.epochs[i] } : feed.columns.get(name);
     if (!column || !column.length) return null;
@@ -252,10 +292,20 @@ window.prunescope = window.prunescope || {};
       case "paths": value = paths(column, local.tail ? Math.max(0, last - local.tail) : 0, last, keep); break;
       default: throw new Error(`template: at=${hole.at} is unknown`);
     }
-    if ("pick" in hole && value) value = value[ps.pickedIndex(local[hole.pick] ?? 0, value.length)];
+    value = part(value, hole, local);
     if (value === null || value === undefined || typeof value === "string" || !("times" in hole || "plus" in hole)) return value;
     const times = hole.times ?? 1, plus = hole.plus ?? 0;
     return typeof value === "number" ? value * times + plus : Float32Array.from(value, (v) => v * times + plus);
+  }
+
+  function part(value, hole, local) {
+    if (value === null || value === undefined) return value;
+    const scale = hole.scale ?? 1;
+    if ("pick" in hole) return value.length ? value[ps.pickedIndex((local[hole.pick] ?? 0) / scale, value.length)] : null;
+    if ("head" in hole) return value.slice(0, Math.floor(((local[hole.head] ?? 0) / scale) * value.length + 0.5));
+    if ("rest" in hole) return value.slice(Math.floor(((local[hole.rest] ?? 0) / scale) * value.length + 0.5));
+    if ("among" in hole) return (local[hole.among] ?? []).filter((i) => i >= 0 && i < value.length).map((i) => value[i]);
+    return value;
   }
 
   function kept(hole, feed, cursor) {

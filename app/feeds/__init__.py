@@ -5,6 +5,8 @@ from typing import Any
 from prunescope.app.feeds.alignment import AlignmentFeed
 from prunescope.app.feeds.curve import CurveFeed
 from prunescope.app.feeds.overview import OverviewFeed
+from prunescope.app.feeds.pruning import PruningFeed
+from prunescope.app.feeds.surface import SensitivityFeed, SurfaceFeed
 from prunescope.app.feeds.trajectories import TrajectoriesFeed
 
 FEEDS: dict[str, Any] = {
@@ -12,4 +14,7 @@ FEEDS: dict[str, Any] = {
     "overview": OverviewFeed(),
     "alignment": AlignmentFeed(),
     "trajectories": TrajectoriesFeed(),
+    "pruning": PruningFeed(),
+    "surface": SurfaceFeed(),
+    "sensitivity": SensitivityFeed(),
 }

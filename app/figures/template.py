@@ -30,7 +30,10 @@ def ref(name: str, at: At = "epoch", **more: Any) -> dict[str, Any]:
         ``spaced`` row ``i`` of ``of`` equally spaced ones from the first to the scrubber.
     where, equals : keep the entries for which the row called ``where`` has, under the scrubber, that value.
     col : take one entry of each row.
-    pick : take the entry at the place of the local view key named here (a share from 0 to 1 of the row).
+    pick : take the entry at the place that the local view key named here points at: 0 is the first entry,
+        ``scale`` (1 unless given) the last.
+    head, rest : take the entries before, or from, that place.
+    among : keep the entries whose index is in the list under this local view key.
     times, plus : scale and shift numbers.
     """
     return {"$": name, "at": at} | more
@@ -93,7 +96,7 @@ def _look_up(hole: Mapping[str, Any], rows: Rows, cursor: int, local: Mapping[st
         return value * hole.get("times", 1) + hole.get("plus", 0)
     column = rows.column(hole["like"] if hole["$"] == "@unit" else hole["$"])
     if hole["$"] == "@unit":
-        column = [np.arange(len(row)) for row in column[:1]]
+        column = [np.arange(len(row)) for row in column]
     if not column:
         return None
     last = min(cursor, len(column) - 1)
@@ -118,13 +121,28 @@ def _look_up(hole: Mapping[str, Any], rows: Rows, cursor: int, local: Mapping[st
             value = _paths(column[start : last + 1], keep)
         case unknown:
             raise ValueError(f"template: at={unknown!r} is none of {At}")
-    if "pick" in hole and value is not None:
-        value = value[picked_index(float(local.get(hole["pick"], 0)), len(value))]
+    value = _part(value, hole, local)
     if value is None or isinstance(value, str):
         return value
     if "times" in hole or "plus" in hole:
         value = np.asarray(value) * hole.get("times", 1) + hole.get("plus", 0)
         value = float(value) if np.ndim(value) == 0 else value
+    return value
+
+
+def _part(value: Any, hole: Mapping[str, Any], local: Mapping[str, Any]) -> Any:
+    if value is None:
+        return None
+    scale = hole.get("scale", 1)
+    if "pick" in hole:
+        return value[picked_index(float(local.get(hole["pick"], 0)) / scale, len(value))] if len(value) else None
+    if "head" in hole:
+        return value[: int(float(local.get(hole["head"], 0)) / scale * len(value) + 0.5)]
+    if "rest" in hole:
+        return value[int(float(local.get(hole["rest"], 0)) / scale * len(value) + 0.5) :]
+    if "among" in hole:
+        chosen = [i for i in local.get(hole["among"], []) if 0 <= i < len(value)]
+        return np.asarray(value)[chosen]
     return value
 
 

@@ -23,6 +23,7 @@ class Theme:
     bad_soft: str
     null: str
     null_soft: str
+    band: str
     data: tuple[str, ...]
     ramp: tuple[str, str]
 
@@ -43,6 +44,7 @@ LIGHT = Theme(
     bad_soft="#fbe6e4",
     null="#6f757d",
     null_soft="rgba(138,144,153,0.26)",
+    band="rgba(0,114,178,0.14)",
     data=("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#4B3F9E", "#B8860B", "#3AA0D8", "#8C4A2F"),
     ramp=("#c3d3de", "#0072B2"),
 )
@@ -63,6 +65,7 @@ DARK = Theme(
     bad_soft="#40211f",
     null="#98a0aa",
     null_soft="rgba(152,160,170,0.24)",
+    band="rgba(86,180,233,0.18)",
     data=("#56B4E9", "#F0803C", "#2CC295", "#E3A3C6", "#A79BF0", "#E0B84C", "#9AD3F5", "#D79A78"),
     ramp=("#3b4a57", "#56B4E9"),
 )

@@ -46,7 +46,7 @@ def head(page: str) -> html.Div:
 
 
 def readout(
-    page: str, *, note: str = "", note_id: str = "", error: bool = False, chip: str = "", chip_note: str = ""
+    page: str, *, note: str = "", note_id: str = "", error: bool = False, chip: str = "", chip_note: str = "", chip_note_id: str | None = None
 ) -> html.Div:
     """The one big number of a page, with its uncertainty."""
     children: list[Any] = [
@@ -61,9 +61,13 @@ def readout(
     ]
     if chip:
         children.append(
-            html.P([html.Span(id=chip, className="chip"), html.Span(chip_note)], className="big-note")
+            html.P([html.Span(id=chip, className="chip"), _span(chip_note, chip_note_id)], className="big-note")
         )
     return html.Div(className="card readout", children=children)
+
+
+def _span(text: str, component_id: str | None) -> html.Span:
+    return html.Span(text) if component_id is None else html.Span(text, id=component_id)
 
 
 def controls(*names: str) -> list[html.Div]:

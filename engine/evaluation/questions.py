@@ -47,33 +47,34 @@ def order_of(subject: Subject, layer: str, criterion: str, seed: int = 0) -> np.
 
 
 def curves(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
-    """Accuracy at every level for each criterion, and for random orders; the main criterion first.
-
-    All criteria get their first answer from a subset before any is refined, so that the picture is whole at once.
-    """
+    """Accuracy at every level for each criterion, and for random orders; the main criterion first."""
     subject = subjects.at(ask["run"], float(ask["epoch"]))
     layer = ask["layer"]
     orders: list[tuple[str, int, np.ndarray]] = [
         (criterion, 0, order_of(subject, layer, criterion)) for criterion in ask["criteria"]
     ]
     orders += [("random", seed, order_of(subject, layer, "random", seed)) for seed in range(RANDOM_ROUNDS)]
-    n_total = len(subject.targets)
-    stages = [slice(0, FIRST_EXAMPLES)] if n_total > 2 * FIRST_EXAMPLES else []
-    for stage in [*stages, slice(0, n_total)]:
+    running = {
+        (criterion, seed): stream_curve(
+            subject.model, layer, order, subject.inputs, subject.targets, batch=FIRST_EXAMPLES
+        )
+        for criterion, seed, order in orders
+    }
+    # In turns: every line gets its first answer before any is refined, so that the picture is whole at once.
+    while running:
         for criterion, seed, order in orders:
-            inputs, targets = subject.inputs[stage], subject.targets[stage]
-            part = None
-            for part in stream_curve(subject.model, layer, order, inputs, targets):
-                yield {"tick": True}
-            assert part is not None  # a curve of at least one example ends in an answer
+            part = next(running[criterion, seed], None) if (criterion, seed) in running else None
+            if part is None:
+                running.pop((criterion, seed), None)
+                continue
             yield {
                 "criterion": criterion,
                 "seed": seed,
                 "order": order.tolist(),
-                "removed": np.asarray(part.removed).tolist(),
-                "correct": np.asarray(part.correct).tolist(),
-                "seen": len(targets),
-                "total": n_total,
+                "removed": part.removed.tolist(),
+                "correct": part.correct.tolist(),
+                "seen": part.n_seen,
+                "total": part.n_total,
                 "path": part.path,
             }
 
@@ -81,13 +82,14 @@ def curves(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
 def ablation(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     """Correct answers with each single unit of a layer removed."""
     subject = subjects.at(ask["run"], float(ask["epoch"]))
-    n_total = len(subject.targets)
-    stages = [FIRST_EXAMPLES] if n_total > 2 * FIRST_EXAMPLES else []
-    for count in [*stages, n_total]:
-        inputs, targets = subject.inputs[:count], subject.targets[:count]
-        correct = unit_ablation(subject.model, ask["layer"], inputs, targets)
-        dense = accuracy_of(subject.model, {}, inputs, targets)
-        yield {"correct": np.asarray(correct).tolist(), "dense": int(dense), "seen": count, "total": n_total}
+    for count in _stages(subject):
+        found = unit_ablation(subject.model, ask["layer"], subject.inputs[:count], subject.targets[:count])
+        yield {
+            "correct": found.correct.tolist(),
+            "dense": found.baseline,
+            "seen": count,
+            "total": len(subject.targets),
+        }
 
 
 def sensitivity(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
@@ -121,12 +123,11 @@ def selection(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     n_units = len(subject.initial[f"{layer}.weight"])
     if units and not 0 <= units[0] <= units[-1] < n_units:
         raise PruningError(f"units: {units[0]} to {units[-1]}, but {layer} has units 0 to {n_units - 1}.")
-    stages = [FIRST_EXAMPLES] if n_total > 2 * FIRST_EXAMPLES else []
-    for count in [*stages, n_total]:
+    for count in _stages(subject):
         inputs, targets = subject.inputs[:count], subject.targets[:count]
 
         def without(removed: Sequence[int], x: torch.Tensor = inputs, y: torch.Tensor = targets) -> int:
-            return int(accuracy_of(subject.model, {layer: np.asarray(removed, dtype=int)}, x, y))
+            return accuracy_of(subject.model, {layer: np.asarray(removed, dtype=int)}, x, y).correct
 
         answer: Answer = {"units": units, "seen": count, "total": n_total, "correct": without(units)}
         answer["dense"] = without([])
@@ -166,9 +167,8 @@ def joint(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
         order = order_of(subject, layer, ask["criterion"])
         removed[layer] = np.sort(order[: round(float(share) * len(order))])
     n_total = len(subject.targets)
-    stages = [FIRST_EXAMPLES] if n_total > 2 * FIRST_EXAMPLES else []
-    for count in [*stages, n_total]:
-        correct = int(accuracy_of(subject.model, removed, subject.inputs[:count], subject.targets[:count]))
+    for count in _stages(subject):
+        correct = accuracy_of(subject.model, removed, subject.inputs[:count], subject.targets[:count]).correct
         yield {"correct": correct, "seen": count, "total": n_total, "removed": {k: len(v) for k, v in removed.items()}}
 
 
@@ -218,6 +218,12 @@ def interval(correct: int, seen: int) -> tuple[float, float]:
     """95 % Wilson interval of an accuracy, as shares."""
     low, high = wilson_interval(correct, seen)
     return float(low), float(high)
+
+
+def _stages(subject: Subject) -> list[int]:
+    """How many examples to answer on: a few first where there are many, then all."""
+    n_total = len(subject.targets)
+    return [FIRST_EXAMPLES, n_total] if n_total > 2 * FIRST_EXAMPLES else [n_total]
 
 
 def _levels(n_units: int) -> list[int]:

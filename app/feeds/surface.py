@@ -1,0 +1,104 @@
+"""Since when is it prunable, and which layer how far? Coarse curves, many of them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from prunescope.app.evaluator import Evaluator
+from prunescope.app.feeds.words import chosen_layer, epoch_text
+from prunescope.app.figures import pruning as figures
+from prunescope.engine.store import LayerInfo, Run
+
+# One point of accuracy: what people mean by "for free" in a figure.
+POINT = 0.01
+
+
+class SurfaceFeed:
+    """One coarse curve an epoch."""
+
+    measured = True
+    keys = ("layer", "crit")
+
+    def begin(self, run: Run, view: dict[str, Any]) -> dict[str, Any]:
+        return {"layer": chosen_layer(run, view["layer"]), "criterion": view["crit"]}
+
+    def settled(self, memory: dict[str, Any]) -> dict[str, Any]:
+        return {"layer": memory["layer"].name}
+
+    def row(
+        self, run: Run, memory: dict[str, Any], index: int, epoch: float, evaluator: Evaluator
+    ) -> dict[str, Any]:
+        layer: LayerInfo = memory["layer"]
+        asked = evaluator.ask(
+            "surface", priority=5, run=run.id, layer=layer.name, criterion=memory["criterion"], epochs=[epoch]
+        )
+        found = list(asked)[-1]
+        share, accuracy = _shares(found)
+        limit = limit_of(share, accuracy)
+        return {
+            "share": share,
+            "accuracy": accuracy,
+            "limit": limit,
+            "said": f"{epoch_text(epoch)}: {100 * limit:.0f} % for one point",
+        }
+
+    def templates(self, run: Run, memory: dict[str, Any], view: dict[str, Any], theme: Any) -> dict[str, Any]:
+        return {
+            "figures": {"surface": figures.surface(theme)},
+            "texts": {"pruning-surface-note": {"$": "said", "at": "epoch"}},
+            "lists": {},
+        }
+
+
+class SensitivityFeed:
+    """One coarse curve a layer at one epoch (Li 2016: one layer at a time, no retraining)."""
+
+    answers = True
+    keys = ("crit",)
+
+    def begin(self, run: Run, view: dict[str, Any]) -> list[LayerInfo]:
+        chosen_layer(run, "")
+        # The last layer's units are the classes: removing one is no pruning.
+        return list(run.layers[:-1]) or list(run.layers)
+
+    def settled(self, memory: list[LayerInfo]) -> dict[str, Any]:
+        return {}
+
+    def answer(
+        self, run: Run, layers: list[LayerInfo], view: dict[str, Any], epoch: float, evaluator: Evaluator
+    ) -> Iterator[dict[str, Any]]:
+        row: dict[str, Any] = {"said": [layer.name for layer in layers]}
+        for i in range(len(layers)):
+            row[f"share{i}"] = row[f"accuracy{i}"] = np.zeros(0)
+        names = [layer.name for layer in layers]
+        for message in evaluator.ask(
+            "sensitivity", priority=3, run=run.id, epoch=epoch, criterion=view["crit"], layers=names
+        ):
+            i = names.index(message["layer"])
+            said = list(row["said"])
+            if "problem" in message:
+                said[i] = f"<b>{names[i]}</b><br>{message['problem'][:60]}"
+            else:
+                share, accuracy = _shares(message)
+                row = row | {f"share{i}": share, f"accuracy{i}": accuracy}
+                said[i] = f"<b>{names[i]}</b><br>1 point at {100 * limit_of(share, accuracy):.0f} %"
+            row = row | {"said": said}
+            yield row
+
+    def templates(self, run: Run, memory: list[LayerInfo], view: dict[str, Any], theme: Any) -> dict[str, Any]:
+        return {
+            "figures": {"sensitivity": figures.sensitivity(theme, [layer.name for layer in memory])},
+            "texts": {},
+            "lists": {},
+        }
+
+
+def _shares(message: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    return np.asarray(message["removed"]) / message["units"], np.asarray(message["correct"]) / message["seen"]
+
+
+def limit_of(share: np.ndarray, accuracy: np.ndarray) -> float:
+    """Largest share before the curve first falls by more than one point."""
+    fallen = np.flatnonzero(accuracy < accuracy[0] - POINT - 1e-9)
+    return float(share[-1] if not len(fallen) else share[max(0, fallen[0] - 1)])

@@ -1,0 +1,55 @@
+"""What can be removed, and since when?"""
+
+from dash import html
+
+from prunescope.app.pages import parts
+
+HOW_CURVE = parts.paragraphs(
+    "Accuracy on held-out examples, measured with the first m units of an order removed, for every m. A removed unit "
+    "contributes nothing to the next layer: its weights, its bias and its BatchNorm entry are gone; units that a "
+    "residual sum ties together go together.",
+    "The counts equal those of evaluating the masked network at each level. They are found faster because the next "
+    "layer is linear in this one's outputs: its input is built up unit by unit from the fully pruned network, and only "
+    "what follows is run again. Where the network's graph does not allow that, the slower path is taken, and said.",
+    "A first estimate from 256 examples shows at once, with its 95 % Wilson interval, and is refined until all held-out "
+    "examples are counted. Criteria that look at data rank on training examples. Grey: 5 random orders, mean ± sd.",
+    "Sources: Li et al. 2016 (arXiv 1608.08710); Wilson 1927; Frankle & Carbin 2018 for the random control.",
+)
+HOW_ABLATION = parts.paragraphs(
+    "Accuracy lost, in points, when one unit is removed and all others stay; measured on all held-out examples. Units "
+    "stand in the order in which the criterion removes them; grey ones are gone at the slider's share. If a criterion "
+    "is good, bars rise from left to right."
+)
+HOW_SURFACE = parts.paragraphs(
+    "For every recorded epoch a coarse curve (25 levels, at most 1,000 held-out examples) of this layer and order. The "
+    "line is the largest share that can go before accuracy first falls by more than one point of that epoch's own."
+)
+HOW_LAYERS = parts.paragraphs(
+    "One layer pruned at a time, all others whole, no retraining (Li et al. 2016, section 3.2): 25 levels, at most "
+    "1,000 held-out examples. The last layer is left out: its units are the classes."
+)
+
+
+def layout() -> html.Section:
+    return parts.page(
+        "pruning",
+        "pruning surface sensitivity",
+        [
+            parts.figure_card("prune", "Accuracy while units are removed", how=HOW_CURVE, size="hero wide"),
+            parts.figure_card(
+                "ablation", "Each unit alone", note="accuracy lost, in the order of removal", how=HOW_ABLATION, size="low wide"
+            ),
+            parts.figure_card(
+                "surface",
+                "Since when is it prunable?",
+                note=html.Span(id="pruning-surface-note"),
+                how=HOW_SURFACE,
+                size="low",
+            ),
+            parts.figure_card("sensitivity", "Layer by layer", note="one at a time", how=HOW_LAYERS, size="low"),
+        ],
+        [
+            parts.readout("pruning", error=True, chip="pruning-chip", chip_note_id="pruning-chip-note"),
+            *parts.controls("frac", "crit", "also", "loss"),
+        ],
+    )
