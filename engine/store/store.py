@@ -181,6 +181,8 @@ class Store:
             found = os.lstat(path / manifest.FILE)
         except OSError:
             return None
+        if not files.is_folder(path):  # a link could lead out of the log directory
+            return None
         identity = (found.st_dev, found.st_ino)
         with self._lock:
             held = self._open.get(name)

@@ -62,7 +62,7 @@ class RunWriter:
             raise
         try:
             checkpoints.remove_leftovers(path / checkpoints.FOLDER)
-            control.take(path, since=last_beat + _STALE_REQUEST)
+            control.take(path, before=last_beat + _STALE_REQUEST)
             declared = self._ledger.value(keys.LAYERS)
             self._layers = unpack_declaration(declared, path.name)[0] if declared else ()
             self._heartbeat = Heartbeat(path)
