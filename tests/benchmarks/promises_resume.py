@@ -28,7 +28,8 @@ from prunescope.engine.store import Run, Store
 # in the unit tests, which leave out each part of the checkpoint in turn.
 CONFIG = {
     "model": "conv2", "width": 0.0625, "epochs": 30, "threads": 1, "train_examples": 256,
-    "schedule": "cosine", "warmup_epochs": 2.0, "early_snapshots": 4, "label_noise": 0.2, "min_epoch_seconds": 0.03,
+    "schedule": "cosine", "warmup_epochs": 2.0, "early_snapshots": 4, "label_noise": 0.2,
+    "min_epoch_seconds": 0.03,
 }  # fmt: skip
 BATCHNORM = CONFIG | {"model": "wrn-10-1", "width": 0.25, "epochs": 12, "train_examples": 128}
 LIMIT = 6.0
