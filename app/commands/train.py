@@ -12,6 +12,7 @@ from prunescope.app.commands.common import OK, Problem, add_json, add_logdir, fi
 from prunescope.engine.config import PRESETS, ConfigError, FieldSpec, RunConfig, check_fits, field_specs
 from prunescope.engine.store import Run, Store, StoreError
 
+
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "train",

@@ -28,10 +28,10 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
     add_switch(parser, "--allow-changes", default=False,
                help="let those with the token change things although --host is not loopback")
     add_flag(parser, "--token",
-             help="the launch token, at least 16 characters; better in PRUNESCOPE_TOKEN, where other users of "
-             "this machine cannot list it (default: a new random one)")
+             help="the launch token, at least 16 characters; better in PRUNESCOPE_TOKEN, where others on "
+             "this machine cannot see it (default: a new random one)")
     add_flag(parser, "--allowed-hosts", default="", type=names, metavar="NAME,NAME",
-             help="further names under which browsers may ask for this server, for instance behind a proxy")
+             help="further names under which browsers may ask for this server, e.g. behind a proxy")
 
 
 def port(text: str) -> int:
