@@ -171,8 +171,8 @@ def test_a_look_that_fails_does_not_end_the_live_view(live: Live, listen, store:
 def test_a_damaged_run_says_why_and_the_others_are_there(client: FlaskClient, store: Store, record) -> None:
     record("good")
     record("bad")
-    (store.root / "bad" / "run.json").unlink()
-    (store.root / "bad" / "run.json").write_text("{")
+    (store.root / "altered").write_text("{")
+    (store.root / "altered").replace(store.root / "bad" / "run.json")
     runs = client.get("/api/poll").json["runs"]
     assert runs["good"]["status"] == "done"
     assert runs["bad"]["error"]
