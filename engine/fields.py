@@ -147,7 +147,9 @@ def spec_of(described: Field[Any]) -> FieldSpec:
 def unknown_name(value: str, known: Iterable[str], *, patterns: str = "") -> str:
     """What to say of a name that nobody knows: the nearest one, and all of them."""
     known = list(known)
-    near = difflib.get_close_matches(value.lower(), known, n=1, cutoff=0.5)
+    # The start of a long name is less alike to it, by letters, than to some short stranger.
+    near = [name for name in known if len(value) >= 3 and name.startswith(value.lower())]
+    near = near or difflib.get_close_matches(value.lower(), known, n=1, cutoff=0.5)
     guess = f" Did you mean {near[0]!r}?" if near else ""
     more = f", or {patterns}" if patterns else ""
     return f"{_show(value)} is unknown.{guess} Known: {', '.join(known)}{more}."

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from prunescope.engine.data.catalog import dataset_problem, dataset_spec
-from prunescope.engine.data.describe import describe_dataset
+from prunescope.engine.data.describe import describe_dataset, missing_files
 from prunescope.engine.fields import ConfigError
 from prunescope.engine.models.catalog import MODELS, model_problem, model_spec
 
@@ -41,9 +41,15 @@ def check_fits(config: "RunConfig") -> None:
     """
     try:
         facts = describe_dataset(config)
+        missing = () if config.download else missing_files(config)
     except (ValueError, OSError) as error:
         raise ConfigError({"data_dir" if config.dataset == "folder" else "dataset": str(error)}) from error
     problems: dict[str, str] = {}
+    if missing:
+        names = ", ".join(path.name for path in missing)
+        problems["download"] = (
+            f"is off, and {config.dataset} is not in {missing[0].parent}: switch it on, or put there {names}."
+        )
     if facts.input_shape and (problem := model_spec(config.model).accepts(facts.input_shape)):
         problems["model"] = f"{config.model} {problem}"
     if config.loss_name == "margin" and facts.n_classes not in (None, 2):

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from prunescope.engine.config import ConfigError, RunConfig
 from prunescope.engine.store import RunLocked, Store, StoreError
-from prunescope.engine.training.control import Control, begin_control, ended_by
+from prunescope.engine.training.control import begin_control, ended_by
 
 OK, FAILED, UNUSABLE = 0, 1, 2
 # The pages have to stay responsive on two cores while a training takes all it can get.

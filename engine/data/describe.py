@@ -1,9 +1,11 @@
 """What a dataset will look like, told without loading it. Imports no torch."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from prunescope.engine.data.catalog import dataset_spec
-from prunescope.engine.data.tree import as_folder, find_images
+from prunescope.engine.data.places import as_folder, default_data_dir
+from prunescope.engine.data.tree import find_images
 
 if TYPE_CHECKING:
     from prunescope.engine.config import RunConfig
@@ -42,3 +44,9 @@ def describe_dataset(config: "RunConfig") -> Facts:
     if shape and size:
         shape = (shape[0], size, size)
     return Facts(shape, spec.n_classes)
+
+
+def missing_files(config: "RunConfig") -> tuple[Path, ...]:
+    """Files of a downloadable dataset that are not there yet."""
+    root = as_folder(config.data_dir) if config.data_dir else default_data_dir()
+    return tuple(root / name for name in dataset_spec(config.dataset).files if not (root / name).is_file())

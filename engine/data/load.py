@@ -9,7 +9,7 @@ import torch
 from prunescope.engine.data.catalog import CORRUPTIONS, dataset_spec
 from prunescope.engine.data.corrupt import corrupt_inputs, redraw_labels
 from prunescope.engine.data.dataset import Dataset, LoadOptions, Progress, RawData
-from prunescope.engine.data.tree import as_folder
+from prunescope.engine.data.places import as_folder
 from prunescope.engine.fields import unknown_name
 from torch.nn.functional import interpolate
 

@@ -26,20 +26,6 @@ class ImageTree:
     val: tuple[Labelled, ...]
 
 
-def as_folder(text: str | Path) -> Path:
-    """The path that a user wrote, `~` included.
-
-    Raises
-    ------
-    ValueError
-        For the home of a user who does not exist.
-    """
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"{str(text)!r} names no folder ({error}): write the whole path.") from error
-
-
 def find_images(root: Path) -> ImageTree:
     """List `root/{train,val|test}/{class}/*` or `root/{class}/*`.
 
@@ -55,7 +41,7 @@ def find_images(root: Path) -> ImageTree:
         if val_root is None:
             raise ValueError(f"{str(root)!r} has train but none of {', '.join(VALIDATION_FOLDERS)}: add one.")
         classes = _class_folders(root / "train")
-        unknown = sorted(set(_class_folders(val_root)) - set(classes))
+        unknown = sorted(set(_class_folders(val_root, at_least=1)) - set(classes))
         if unknown:
             raise ValueError(f"{str(val_root)!r} has classes that train lacks: {', '.join(unknown)}.")
         # A class may be missing from validation: its accuracy is then simply not measured.
@@ -92,9 +78,9 @@ def split(tree: ImageTree, seed: int) -> ImageTree:
     return ImageTree(classes=tree.classes, train=tuple(train), val=tuple(val))
 
 
-def _class_folders(root: Path) -> tuple[str, ...]:
+def _class_folders(root: Path, *, at_least: int = 2) -> tuple[str, ...]:
     names = tuple(sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")))
-    if len(names) < 2:
+    if len(names) < at_least:
         raise ValueError(f"{str(root)!r} has {len(names)} class folders: give each class its own.")
     return names
 

@@ -49,10 +49,6 @@ def unit_layers(model: nn.Module, globs: Sequence[str] = ("*",)) -> list[LayerIn
         When nothing matches, listing the layers there are; or for a lazy layer without a shape yet.
     """
     modules = unit_modules(model)
-    if "" in modules:
-        raise ValueError(
-            "layers: the network is one bare layer, which has no name. Wrap it in nn.Sequential."
-        )
     chosen = [name for name in modules if any(fnmatchcase(name, glob) for glob in globs)]
     if not chosen:
         there = ", ".join(modules) or "none: it has no convolution and no linear layer"
@@ -74,7 +70,7 @@ def state_arrays(model: nn.Module) -> dict[str, np.ndarray]:
     for name, module in unit_modules(model).items():
         key = f"{name}.weight" if name else "weight"
         if key not in arrays:
-            arrays[key] = _to_numpy(module.weight)
+            arrays[key] = _to_numpy(_weight(module))
     return arrays
 
 
@@ -82,7 +78,7 @@ def weight_vectors(model: nn.Module, layers: Sequence[LayerInfo]) -> dict[str, n
     """Layer name → (units, fan_in) float32 copies of the current weights."""
     modules = unit_modules(model)
     return {
-        layer.name: _to_numpy(modules[layer.name].weight)
+        layer.name: _to_numpy(_weight(modules[layer.name]))
         .astype(np.float32, copy=False)
         .reshape(layer.units, layer.fan_in)
         for layer in layers
@@ -90,13 +86,32 @@ def weight_vectors(model: nn.Module, layers: Sequence[LayerInfo]) -> dict[str, n
 
 
 def _describe(name: str, module: UnitModule) -> LayerInfo:
-    weight = module.weight
+    weight = _weight(module)
     if is_lazy(weight):
         raise ValueError(f"layers: {name} has no shape yet. Pass one batch through the network first.")
     kind = next(kind for base, kind in KINDS.items() if isinstance(module, base))
     return LayerInfo(
         name=name, kind=kind, units=weight.shape[0], fan_in=prod(weight.shape[1:]), shape=tuple(weight.shape)
     )
+
+
+def _weight(module: UnitModule) -> Tensor:
+    """The weight that the module computes with, read without changing anything."""
+    parametrisations = getattr(module, "parametrizations", {})
+    if "weight" in parametrisations:
+        # In training mode, reading a spectral norm's weight moves its buffers on by a step.
+        parts = list(parametrisations["weight"].modules())
+        modes = [part.training for part in parts]
+        parametrisations["weight"].eval()
+        weight = module.weight
+        for part, mode in zip(parts, modes, strict=True):
+            part.training = mode
+        return weight
+    original, mask = module._parameters.get("weight_orig"), module._buffers.get("weight_mask")
+    if original is not None and mask is not None:
+        # torch.nn.utils.prune refreshes `weight` in the forward pass: after a step it is one step old.
+        return original * mask
+    return module.weight
 
 
 def _stored_weight(module: UnitModule) -> object:

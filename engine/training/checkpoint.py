@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
 from prunescope.engine.training.job import Job
 
 FORMAT = 1
@@ -32,7 +31,9 @@ class Part:
 def _copy_into(tensors: Mapping[str, torch.Tensor], saved: Mapping[str, torch.Tensor]) -> None:
     if tensors.keys() != saved.keys():
         odd = sorted(tensors.keys() ^ saved.keys())
-        raise CheckpointError(f"checkpoint and model differ in {odd}. Resume with the code that began the run.")
+        raise CheckpointError(
+            f"checkpoint and model differ in {odd}. Resume with the code that began the run, or run it again."
+        )
     with torch.no_grad():
         for name, tensor in tensors.items():
             tensor.copy_(saved[name])

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
-from torch import Tensor, nn
-
 from prunescope.engine.config import RunConfig
 from prunescope.engine.data import Dataset, load_for
 from prunescope.engine.models import build_for
@@ -14,6 +12,7 @@ from prunescope.engine.training.environment import derived_seed, pick_device, se
 from prunescope.engine.training.losses import Objective, objective
 from prunescope.engine.training.optimizers import OPTIMIZERS
 from prunescope.engine.training.schedules import Schedule, schedule_of
+from torch import Tensor, nn
 
 # Bounds the activations held at once; a whole validation set would not fit beside a ResNet.
 EVALUATION_BATCH = 1000

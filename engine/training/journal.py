@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
-
 from prunescope.engine.models import state_arrays
 from prunescope.engine.store import RunWriter
 from prunescope.engine.training.checkpoint import to_bytes
 from prunescope.engine.training.job import Job
 from prunescope.engine.training.moments import early_steps
+from torch import Tensor
 
 # A checkpoint waits until the training since the last one took 100 times what that one cost: 1%.
 CHECKPOINT_PATIENCE = 100
@@ -111,5 +110,6 @@ def check_finite(loss: float, job: Job) -> None:
     if not math.isfinite(loss):
         raise Diverged(
             f"the loss became {loss} in epoch {math.ceil(job.epoch)} (step {job.step}). "
-            f"Lower the learning rate (lr is {job.config.lr:g}) or the init scale ({job.config.init_scale:g})."
+            f"Lower the learning rate (lr is {job.config.lr:g}) "
+            f"or the init scale ({job.config.init_scale:g})."
         )

@@ -2,13 +2,11 @@
 
 import time
 
-import torch
-from torch import Tensor
-
 from prunescope.engine.training.control import Control
 from prunescope.engine.training.job import Job
 from prunescope.engine.training.journal import Journal, check_finite
 from prunescope.engine.training.optimizers import set_lr
+from torch import Tensor
 
 
 def fit(job: Job, journal: Journal, control: Control) -> bool:

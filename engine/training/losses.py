@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from prunescope.engine.config import RunConfig
 from torch import Tensor
 from torch.nn import functional
-
-from prunescope.engine.config import RunConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,8 @@ takes less than half the time of torch's default loop over the parameters.
 from collections.abc import Callable, Sequence
 
 import torch
-from torch.nn import Parameter
-
 from prunescope.engine.config import RunConfig
+from torch.nn import Parameter
 
 
 def _is_fused(parameters: Sequence[Parameter]) -> bool:

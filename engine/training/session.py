@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
 from prunescope.engine.config import RunConfig
 from prunescope.engine.models import unit_layers
 from prunescope.engine.store import Run, RunWriter, Store
@@ -73,8 +72,7 @@ def work(writer: RunWriter, config: RunConfig, control: Control, on_epoch: OnEpo
             if saved is not None:
                 from_bytes(job, saved[1])
             layers = [
-                replace(layer, dtype=config.record_dtype)
-                for layer in unit_layers(job.model, config.layers)
+                replace(layer, dtype=config.record_dtype) for layer in unit_layers(job.model, config.layers)
             ]
             writer.declare(layers, total_epochs=config.epochs, meta=describe(job))
             writer.set_state("running")

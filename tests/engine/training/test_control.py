@@ -3,9 +3,10 @@
 import os
 import signal
 import threading
+from types import SimpleNamespace
 
 import pytest
-from prunescope.engine.training.control import Control, ended_by
+from prunescope.engine.training.control import Control, begin_control, ended_by
 
 
 class Inbox:
@@ -85,3 +86,10 @@ def test_other_threads_do_without_handlers():
     thread.start()
     thread.join()
     assert seen == [False]
+
+
+@pytest.mark.parametrize(("state", "wish"), [("queued", "stop"), ("stopped", "run"), ("running", "run")])
+def test_what_was_asked_of_an_earlier_process_is_void_and_what_was_asked_of_a_queued_run_holds(state, wish):
+    run = SimpleNamespace(head=SimpleNamespace(state=state))
+    writer = SimpleNamespace(requests=Inbox(["stop"]))
+    assert begin_control(run, writer, threading.Event()).look() == wish
