@@ -120,7 +120,7 @@ def principal_basis(trajectory: npt.ArrayLike, n_components: int = 2) -> Princip
     if not 1 <= n_components <= fan_in:
         raise ValueError(f"n_components: {n_components}, expected 1 to the fan-in {fan_in}.")
     mean, total = _mean_and_spread(array, slice(None))
-    if n_rows * fan_in * min(n_rows, fan_in) <= _EXACT_BELOW or min(n_rows, fan_in) <= 200:
+    if n_rows * fan_in * min(n_rows, fan_in) <= _EXACT_BELOW or min(n_rows, fan_in) <= 300:
         squares, components = _exact_axes(array, mean, n_components)
     else:
         squares, components = _lanczos_axes(array, mean, n_components, total)
