@@ -49,7 +49,8 @@ def load_callable(name: str) -> Callable[..., Any]:
         found = getattr(found, part)
     if not callable(found):
         raise ValueError(f"{name}: {attribute} is {type(found).__name__}, not callable. Name a function.")
-    return found
+    function: Callable[..., Any] = found
+    return function
 
 
 def call_with(function: Callable[..., Any], offered: dict[str, Any]) -> Any:

@@ -108,8 +108,9 @@ class FieldSpec:
         return value
 
     def _clean_number(self, kind: str, value: Any) -> int | float:
-        wanted = numbers.Integral if kind == "int" else numbers.Real
-        if isinstance(value, bool) or not isinstance(value, wanted):
+        # NumPy's numbers are welcome: sweeps are made of them.
+        is_number = isinstance(value, numbers.Integral if kind == "int" else numbers.Real)
+        if isinstance(value, bool) or not is_number:
             raise ValueError(f"{_show(value)} is not a {_NOUNS[kind]}: {self._advice(kind)}.")
         low = -math.inf if self.minimum is None else self.minimum
         high = math.inf if self.maximum is None else self.maximum
@@ -146,7 +147,9 @@ def spec_of(described: Field[Any]) -> FieldSpec:
 def unknown_name(value: str, known: Iterable[str], *, patterns: str = "") -> str:
     """What to say of a name that nobody knows: the nearest one, and all of them."""
     known = list(known)
-    near = difflib.get_close_matches(value.lower(), known, n=1, cutoff=0.5)
+    # The start of a long name is less alike to it, by letters, than to some short stranger.
+    near = [name for name in known if len(value) >= 3 and name.startswith(value.lower())]
+    near = near or difflib.get_close_matches(value.lower(), known, n=1, cutoff=0.5)
     guess = f" Did you mean {near[0]!r}?" if near else ""
     more = f", or {patterns}" if patterns else ""
     return f"{_show(value)} is unknown.{guess} Known: {', '.join(known)}{more}."

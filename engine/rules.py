@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from prunescope.engine.data.catalog import dataset_problem, dataset_spec
-from prunescope.engine.data.describe import describe_dataset
+from prunescope.engine.data.describe import describe_dataset, missing_files
 from prunescope.engine.fields import ConfigError
 from prunescope.engine.models.catalog import MODELS, model_problem, model_spec
 
@@ -41,9 +41,15 @@ def check_fits(config: "RunConfig") -> None:
     """
     try:
         facts = describe_dataset(config)
-    except ValueError as error:
+        missing = () if config.download else missing_files(config)
+    except (ValueError, OSError) as error:
         raise ConfigError({"data_dir" if config.dataset == "folder" else "dataset": str(error)}) from error
     problems: dict[str, str] = {}
+    if missing:
+        names = ", ".join(path.name for path in missing)
+        problems["download"] = (
+            f"is off, and {config.dataset} is not in {missing[0].parent}: switch it on, or put there {names}."
+        )
     if facts.input_shape and (problem := model_spec(config.model).accepts(facts.input_shape)):
         problems["model"] = f"{config.model} {problem}"
     if config.loss_name == "margin" and facts.n_classes not in (None, 2):
@@ -56,15 +62,18 @@ def check_fits(config: "RunConfig") -> None:
 
 def _hidden(config: "RunConfig") -> str | None:
     spec = model_spec(config.model)
-    bad = [units for units in config.hidden if not 1 <= units <= 100_000]
-    if bad:
-        return f"{bad[0]} is out of range: give widths from 1 to 100,000."
     if not config.hidden or spec is not MODELS.get(config.model):
         return None
     if spec.hidden is None:
         return f"{list(config.hidden)} has no meaning for {config.model}, whose layers are fixed: use width."
     if spec.one_hidden and len(config.hidden) != 1:
         return f"{list(config.hidden)} has {len(config.hidden)} widths: {config.model} takes one, e.g. [120]."
+    return None
+
+
+def _batch_size(config: "RunConfig") -> str | None:
+    if config.batch_size == 1 and model_spec(config.model).normalises:
+        return f"1 is too small: {config.model} has BatchNorm, which compares at least 2 examples a step."
     return None
 
 
@@ -105,6 +114,7 @@ RULES = (
     Rule("dataset", (), lambda config: dataset_problem(config.dataset)),
     Rule("model", (), lambda config: model_problem(config.model)),
     Rule("hidden", ("model",), _hidden),
+    Rule("batch_size", ("model",), _batch_size),
     Rule("warmup_epochs", ("epochs",), _warmup),
     Rule("step_epochs", ("epochs",), _steps),
     Rule("data_dir", ("dataset",), _data_dir),

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 from prunescope.engine.data.catalog import CORRUPTIONS, DATASETS, DatasetSpec, dataset_problem, dataset_spec
 from prunescope.engine.data.describe import describe_dataset
+from prunescope.engine.data.places import default_data_dir
 
 if TYPE_CHECKING:
     from prunescope.engine.data.dataset import Dataset as Dataset
-    from prunescope.engine.data.dataset import default_data_dir as default_data_dir
     from prunescope.engine.data.load import load_dataset as load_dataset
     from prunescope.engine.data.load import load_for as load_for
 
-_HOMES = {"Dataset": "dataset", "default_data_dir": "dataset", "load_dataset": "load", "load_for": "load"}
+_HOMES = {"Dataset": "dataset", "load_dataset": "load", "load_for": "load"}
 
 __all__ = [
     "CORRUPTIONS",

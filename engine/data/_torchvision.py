@@ -52,7 +52,8 @@ def _import() -> ModuleType:
 
 
 def _declare_missing_operators() -> None:
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    open_library: Any = torch.library.Library
+    library = open_library("torchvision", "FRAGMENT")
     for name in _DECLARED_AT_IMPORT:
         if not hasattr(torch.ops.torchvision, name):
             library.define(name + _BOXES)

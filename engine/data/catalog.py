@@ -15,6 +15,7 @@ class DatasetSpec:
     loader : module and function inside `prunescope.engine.data`
     help : one line for forms and error texts
     input_shape, n_classes : None where only the data can tell
+    files : what a downloaded dataset consists of, below the data folder
     images : whether the inputs are pictures, which can be resized and have their pixels shuffled
     """
 
@@ -22,8 +23,17 @@ class DatasetSpec:
     help: str
     input_shape: tuple[int, ...] | None = None
     n_classes: int | None = None
+    files: tuple[str, ...] = ()
     images: bool = True
 
+
+_IDX = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+_CIFAR10 = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta")
 
 DATASETS: dict[str, DatasetSpec] = {
     "digits": DatasetSpec(
@@ -43,24 +53,28 @@ DATASETS: dict[str, DatasetSpec] = {
         help="70,000 handwritten digits of 28×28 grey pixels (12 MB download)",
         input_shape=(1, 28, 28),
         n_classes=10,
+        files=tuple(f"MNIST/raw/{name}" for name in _IDX),
     ),
     "fashion-mnist": DatasetSpec(
         loader="vision:load_fashion_mnist",
         help="70,000 pieces of clothing, 28×28 grey (31 MB download)",
         input_shape=(1, 28, 28),
         n_classes=10,
+        files=tuple(f"FashionMNIST/raw/{name}" for name in _IDX),
     ),
     "cifar10": DatasetSpec(
         loader="vision:load_cifar10",
         help="60,000 colour photos of 32×32 in 10 classes (170 MB download)",
         input_shape=(3, 32, 32),
         n_classes=10,
+        files=tuple(f"cifar-10-batches-py/{name}" for name in _CIFAR10),
     ),
     "cifar100": DatasetSpec(
         loader="vision:load_cifar100",
         help="60,000 colour photos of 32×32 in 100 classes (169 MB download)",
         input_shape=(3, 32, 32),
         n_classes=100,
+        files=tuple(f"cifar-100-python/{name}" for name in ("train", "test", "meta")),
     ),
     "folder": DatasetSpec(
         loader="folder:load_folder", help="your own images: a folder with a folder per class"
@@ -68,7 +82,7 @@ DATASETS: dict[str, DatasetSpec] = {
 }
 
 DATASET_PATTERNS = "module:callable (from the shell only)"
-CUSTOM = DatasetSpec(loader="own:load_own", help="module:callable", images=False)
+CUSTOM = DatasetSpec(loader="own:load_own", help="module:callable")
 
 CORRUPTIONS = {
     "none": "the images as they are",

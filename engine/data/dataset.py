@@ -1,6 +1,5 @@
 """What loading gives: arrays as the files hold them, then tensors as training takes them."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,9 +70,3 @@ class Dataset:
     @property
     def input_shape(self) -> tuple[int, ...]:
         return tuple(self.train_x.shape[1:])
-
-
-def default_data_dir() -> Path:
-    """Where downloads are kept when nobody says otherwise: in the user's cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "prunescope" / "data"

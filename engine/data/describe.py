@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from prunescope.engine.data.catalog import dataset_spec
+from prunescope.engine.data.places import as_folder, default_data_dir
 from prunescope.engine.data.tree import find_images
 
 if TYPE_CHECKING:
@@ -37,9 +38,15 @@ def describe_dataset(config: "RunConfig") -> Facts:
         return Facts((config.pairs, 2), 2)
     if config.dataset == "folder":
         side = size or FOLDER_IMAGE_SIZE
-        classes = find_images(Path(config.data_dir or "")).classes
+        classes = find_images(as_folder(config.data_dir or ".")).classes
         return Facts((1 if config.color == "grey" else 3, side, side), len(classes))
     shape = spec.input_shape
     if shape and size:
         shape = (shape[0], size, size)
     return Facts(shape, spec.n_classes)
+
+
+def missing_files(config: "RunConfig") -> tuple[Path, ...]:
+    """Files of a downloadable dataset that are not there yet."""
+    root = as_folder(config.data_dir) if config.data_dir else default_data_dir()
+    return tuple(root / name for name in dataset_spec(config.dataset).files if not (root / name).is_file())

@@ -9,6 +9,7 @@ import torch
 from prunescope.engine.data.catalog import CORRUPTIONS, dataset_spec
 from prunescope.engine.data.corrupt import corrupt_inputs, redraw_labels
 from prunescope.engine.data.dataset import Dataset, LoadOptions, Progress, RawData
+from prunescope.engine.data.places import as_folder
 from prunescope.engine.fields import unknown_name
 from torch.nn.functional import interpolate
 
@@ -77,7 +78,7 @@ def load_dataset(
         raise ValueError(f"corruption: {unknown_name(corruption, CORRUPTIONS)}")
     options = LoadOptions(
         name=name,
-        data_dir=Path(data_dir).expanduser() if data_dir else None,
+        data_dir=as_folder(data_dir) if data_dir else None,
         seed=seed,
         image_size=image_size,
         color=color,
@@ -90,7 +91,12 @@ def load_dataset(
     raw: RawData = getattr(import_module(f"prunescope.engine.data.{module}"), function)(options)
     chosen = _subset(len(raw.train_y), train_examples)
     train_x, val_x = _as_floats(raw, chosen)
-    if spec.images and image_size:
+    if (image_size or corruption != "none") and train_x.ndim != 4:
+        raise ValueError(
+            f"image_size and corruption need images, and {name} has inputs of shape "
+            f"{tuple(train_x.shape[1:])}: leave both at their defaults."
+        )
+    if image_size:
         train_x, val_x = _resize(train_x, image_size), _resize(val_x, image_size)
     if corruption != "none":
         train_x, val_x = corrupt_inputs(corruption, train_x, val_x, seed=seed)

@@ -41,14 +41,18 @@ def find_images(root: Path) -> ImageTree:
         if val_root is None:
             raise ValueError(f"{str(root)!r} has train but none of {', '.join(VALIDATION_FOLDERS)}: add one.")
         classes = _class_folders(root / "train")
-        unknown = sorted(set(_class_folders(val_root)) - set(classes))
+        unknown = sorted(set(_class_folders(val_root, at_least=1)) - set(classes))
         if unknown:
             raise ValueError(f"{str(val_root)!r} has classes that train lacks: {', '.join(unknown)}.")
+        # A class may be missing from validation: its accuracy is then simply not measured.
+        held_out = tuple(name for name in classes if (val_root / name).is_dir())
         return ImageTree(
-            classes=classes, train=_labelled(root / "train", classes), val=_labelled(val_root, classes)
+            classes=classes,
+            train=_labelled(root / "train", classes, classes),
+            val=_labelled(val_root, classes, held_out),
         )
     classes = _class_folders(root)
-    return ImageTree(classes=classes, train=_labelled(root, classes), val=())
+    return ImageTree(classes=classes, train=_labelled(root, classes, classes), val=())
 
 
 def split(tree: ImageTree, seed: int) -> ImageTree:
@@ -74,25 +78,21 @@ def split(tree: ImageTree, seed: int) -> ImageTree:
     return ImageTree(classes=tree.classes, train=tuple(train), val=tuple(val))
 
 
-def _class_folders(root: Path) -> tuple[str, ...]:
+def _class_folders(root: Path, *, at_least: int = 2) -> tuple[str, ...]:
     names = tuple(sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")))
-    if len(names) < 2:
+    if len(names) < at_least:
         raise ValueError(f"{str(root)!r} has {len(names)} class folders: give each class its own.")
     return names
 
 
-def _labelled(root: Path, classes: tuple[str, ...]) -> tuple[Labelled, ...]:
-    found = tuple(
-        (path, number)
-        for number, name in enumerate(classes)
-        if (root / name).is_dir()
-        for path in sorted((root / name).rglob("*"))
-        if path.suffix.lower() in SUFFIXES and path.is_file()
-    )
-    missing = sorted(set(range(len(classes))) - {number for _, number in found})
-    if missing:
-        raise ValueError(
-            f"{str(root / classes[missing[0]])!r} has no images ({', '.join(sorted(SUFFIXES))}): "
-            "add some, or remove the folder."
-        )
-    return found
+def _labelled(root: Path, classes: tuple[str, ...], there: tuple[str, ...]) -> tuple[Labelled, ...]:
+    """The images of the classes that are there, each with its number among all classes."""
+    found: list[Labelled] = []
+    for name in there:
+        # Not into deeper folders: a path such as / would be searched for minutes.
+        images = [path for path in sorted((root / name).iterdir()) if path.suffix.lower() in SUFFIXES]
+        if not images:
+            known = ", ".join(sorted(SUFFIXES))
+            raise ValueError(f"{str(root / name)!r} has no images ({known}): add some, or remove the folder.")
+        found.extend((path, classes.index(name)) for path in images)
+    return tuple(found)

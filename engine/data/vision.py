@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from prunescope.engine.data._torchvision import import_torchvision
-from prunescope.engine.data.dataset import LoadOptions, Progress, RawData, default_data_dir
+from prunescope.engine.data.dataset import LoadOptions, Progress, RawData
 from prunescope.engine.data.fetch import FetchError, fetch
+from prunescope.engine.data.places import default_data_dir
 
 
 class Archive(NamedTuple):

@@ -69,4 +69,5 @@ def all_pattern_sets(pairs: int) -> tuple[np.ndarray, np.ndarray]:
 def _diverse_point(pairs: int, patterns: Sequence[int], rng: np.random.Generator) -> np.ndarray:
     """A point (pairs, 2) with each of the patterns at least once, in random order."""
     extra = rng.choice(list(patterns), pairs - len(patterns))
-    return PATTERNS[rng.permutation([*patterns, *extra])]
+    point: np.ndarray = PATTERNS[rng.permutation([*patterns, *extra])]
+    return point

@@ -8,6 +8,7 @@ from prunescope.engine.models.catalog import MODELS, ModelSpec, model_problem, m
 if TYPE_CHECKING:
     from prunescope.engine.models.build import build_for as build_for
     from prunescope.engine.models.build import build_model as build_model
+    from prunescope.engine.models.build import model_size as model_size
     from prunescope.engine.models.units import state_arrays as state_arrays
     from prunescope.engine.models.units import unit_layers as unit_layers
     from prunescope.engine.models.units import unit_modules as unit_modules
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "build_for": "build",
     "build_model": "build",
+    "model_size": "build",
     "state_arrays": "units",
     "unit_layers": "units",
     "unit_modules": "units",
@@ -28,6 +30,7 @@ __all__ = [
     "build_for",
     "build_model",
     "model_problem",
+    "model_size",
     "model_spec",
     "state_arrays",
     "unit_layers",

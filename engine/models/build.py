@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from prunescope.engine.models.catalog import model_spec
@@ -57,22 +57,57 @@ def build_model(
     ValueError
         For an unknown name, or a model that cannot take such inputs.
     """
+    shape = _shape_of(name, input_shape, n_classes, width, hidden)
+    # No devices listed: only the CPU's generator is saved, seeded and put back. torch.manual_seed
+    # would also reseed the graphics cards, which nobody would put back.
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model = _construct(shape)
+        initialise(model, scheme=init, scale=init_scale)
+    return model
+
+
+class ModelSize(NamedTuple):
+    """How much a network weighs."""
+
+    parameters: int
+    snapshot_bytes: int
+
+
+def model_size(
+    name: str, *, input_shape: Sequence[int], n_classes: int, width: float = 1.0, hidden: Sequence[int] = ()
+) -> ModelSize:
+    """Parameters of a network, and bytes of one float32 snapshot of it, without allocating either.
+
+    Raises
+    ------
+    ValueError
+        As `build_model`.
+    """
+    with torch.device("meta"):
+        model = _construct(_shape_of(name, input_shape, n_classes, width, hidden))
+    return ModelSize(
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        snapshot_bytes=sum(value.numel() * value.element_size() for value in model.state_dict().values()),
+    )
+
+
+def _shape_of(
+    name: str, input_shape: Sequence[int], n_classes: int, width: float, hidden: Sequence[int]
+) -> Shape:
     spec = model_spec(name)
     if problem := spec.accepts(tuple(input_shape)):
         raise ValueError(f"model: {name} {problem}")
-    shape = Shape(
+    return Shape(
         name=name,
         input_shape=tuple(input_shape),
         n_classes=n_classes,
         width=width,
         hidden=tuple(hidden) or spec.hidden or (),
     )
-    module, function = spec.builder.split(":")
-    build = getattr(import_module(f"prunescope.engine.models.{module}"), function)
-    # No devices listed: only the CPU's generator is saved, seeded and put back. torch.manual_seed
-    # would also reseed the graphics cards, which nobody would put back.
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        model: nn.Module = build(shape)
-        initialise(model, scheme=init, scale=init_scale)
+
+
+def _construct(shape: Shape) -> nn.Module:
+    module, function = model_spec(shape.name).builder.split(":")
+    model: nn.Module = getattr(import_module(f"prunescope.engine.models.{module}"), function)(shape)
     return model

@@ -19,6 +19,7 @@ class ModelSpec:
     smallest : least height and width of an image
     hidden : default of the `hidden` setting, or None where the layers are fixed
     one_hidden : the `hidden` setting takes exactly one width
+    normalises : has BatchNorm, which a step on one example cannot feed
     """
 
     builder: str
@@ -27,6 +28,7 @@ class ModelSpec:
     smallest: int = 1
     hidden: tuple[int, ...] | None = None
     one_hidden: bool = False
+    normalises: bool = False
 
     def accepts(self, input_shape: tuple[int, ...]) -> str | None:
         """Why inputs of this shape do not fit, or None when they do."""
@@ -69,17 +71,24 @@ MODELS: dict[str, ModelSpec] = {
     ),
     "vgg11": ModelSpec(builder="stacked:vgg11", help="8 conv layers and one linear layer"),
     "vgg19-bn": ModelSpec(
-        builder="stacked:vgg19_bn", help="16 conv layers with BatchNorm and one linear layer"
+        builder="stacked:vgg19_bn", normalises=True, help="16 conv layers with BatchNorm and one linear layer"
     ),
     "resnet18": ModelSpec(
-        builder="residual:resnet18", help="residual net of 64 to 512 channels, 11 million weights"
+        builder="residual:resnet18",
+        normalises=True,
+        help="residual net of 64 to 512 channels, 11 million weights",
     ),
     "resnet20": ModelSpec(
         builder="residual:resnet20",
+        normalises=True,
         help="residual net of 16 to 64 channels: the tickets paper's Resnet-18",
     ),
-    "wrn-16-4": ModelSpec(builder="residual:wide_resnet", help="wide residual net, depth 16, width ×4"),
-    "wrn-28-10": ModelSpec(builder="residual:wide_resnet", help="wide residual net, depth 28, width ×10"),
+    "wrn-16-4": ModelSpec(
+        builder="residual:wide_resnet", normalises=True, help="wide residual net, depth 16, width ×4"
+    ),
+    "wrn-28-10": ModelSpec(
+        builder="residual:wide_resnet", normalises=True, help="wide residual net, depth 28, width ×10"
+    ),
     "xord-net": ModelSpec(
         builder="plain:xord_net",
         help="XORD's own net: k neurons for, k against; only they are trained",
@@ -92,7 +101,9 @@ MODELS: dict[str, ModelSpec] = {
 MODEL_PATTERNS = "wrn-d-k with d = 6n + 4, module:callable (from the shell only)"
 CUSTOM = ModelSpec(builder="own:own_model", help="module:callable", inputs="any")
 _WIDE = re.compile(r"^wrn-(\d{1,3})-(\d{1,2})$")
-_WIDE_SPEC = ModelSpec(builder="residual:wide_resnet", help="wide residual net, depth d, width ×k")
+_WIDE_SPEC = ModelSpec(
+    builder="residual:wide_resnet", normalises=True, help="wide residual net, depth d, width ×k"
+)
 
 
 def wide_resnet_shape(name: str) -> tuple[int, int]:

@@ -34,7 +34,7 @@ def initialise(model: nn.Module, *, scheme: str = "default", scale: float = 1.0)
     if scheme != "default" and scheme not in SCHEMES:
         raise ValueError(f"init: {unknown_name(scheme, ['default', *SCHEMES])}")
     for module in unit_modules(model).values():
-        bias = getattr(module, "bias", None)
+        bias = module.bias
         if scheme != "default":
             SCHEMES[scheme](module.weight)
             if bias is not None:

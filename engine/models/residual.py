@@ -26,7 +26,8 @@ class Block(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:  # (batch, n_in, h, w) → (batch, n_out, h/stride, w/stride)
         hidden = self.relu1(self.bn1(self.conv1(inputs)))
-        return self.relu2(self.bn2(self.conv2(hidden)) + self.shortcut(inputs))
+        outputs: Tensor = self.relu2(self.bn2(self.conv2(hidden)) + self.shortcut(inputs))
+        return outputs
 
 
 class PreActivationBlock(nn.Module):
@@ -47,7 +48,7 @@ class PreActivationBlock(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:  # (batch, n_in, h, w) → (batch, n_out, h/stride, w/stride)
         active = self.relu1(self.bn1(inputs))
-        hidden = self.conv2(self.relu2(self.bn2(self.conv1(active))))
+        hidden: Tensor = self.conv2(self.relu2(self.bn2(self.conv1(active))))
         # Where the shape changes, the shortcut starts behind the activation, as in the authors' code.
         return hidden + (inputs if self.same_shape else self.shortcut(active))
 

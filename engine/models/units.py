@@ -12,7 +12,8 @@ from torch.nn.parameter import is_lazy
 
 # Axis 0 of these modules' weights runs over the units. Transposed convolutions keep their units on
 # axis 1, so a reshape along axis 0 would mix them; they are not listed.
-KINDS: dict[type[nn.Module], str] = {
+UnitModule = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
+KINDS: dict[type[UnitModule], str] = {
     nn.Conv1d: "conv",
     nn.Conv2d: "conv",
     nn.Conv3d: "conv",
@@ -20,15 +21,15 @@ KINDS: dict[type[nn.Module], str] = {
 }
 
 
-def unit_modules(model: nn.Module) -> dict[str, nn.Module]:
+def unit_modules(model: nn.Module) -> dict[str, UnitModule]:
     """Module path → module, for every module with units, in the order of the network.
 
     A module used twice, or two modules that share one weight, appear once, under the first name.
     """
-    found: dict[str, nn.Module] = {}
+    found: dict[str, UnitModule] = {}
     seen: set[int] = set()
     for name, module in model.named_modules():
-        if not isinstance(module, tuple(KINDS)):
+        if not isinstance(module, UnitModule):
             continue
         weight_id = id(_stored_weight(module))
         if weight_id not in seen:
@@ -69,22 +70,23 @@ def state_arrays(model: nn.Module) -> dict[str, np.ndarray]:
     for name, module in unit_modules(model).items():
         key = f"{name}.weight" if name else "weight"
         if key not in arrays:
-            arrays[key] = _to_numpy(module.weight)
+            arrays[key] = _to_numpy(_weight(module))
     return arrays
 
 
 def weight_vectors(model: nn.Module, layers: Sequence[LayerInfo]) -> dict[str, np.ndarray]:
     """Layer name → (units, fan_in) float32 copies of the current weights."""
+    modules = unit_modules(model)
     return {
-        layer.name: _to_numpy(model.get_submodule(layer.name).weight)
+        layer.name: _to_numpy(_weight(modules[layer.name]))
         .astype(np.float32, copy=False)
         .reshape(layer.units, layer.fan_in)
         for layer in layers
     }
 
 
-def _describe(name: str, module: nn.Module) -> LayerInfo:
-    weight = module.weight
+def _describe(name: str, module: UnitModule) -> LayerInfo:
+    weight = _weight(module)
     if is_lazy(weight):
         raise ValueError(f"layers: {name} has no shape yet. Pass one batch through the network first.")
     kind = next(kind for base, kind in KINDS.items() if isinstance(module, base))
@@ -93,10 +95,29 @@ def _describe(name: str, module: nn.Module) -> LayerInfo:
     )
 
 
-def _stored_weight(module: nn.Module) -> object:
+def _weight(module: UnitModule) -> Tensor:
+    """The weight that the module computes with, read without changing anything."""
+    parametrisations = getattr(module, "parametrizations", {})
+    if "weight" in parametrisations:
+        # In training mode, reading a spectral norm's weight moves its buffers on by a step.
+        parts = list(parametrisations["weight"].modules())
+        modes = [part.training for part in parts]
+        parametrisations["weight"].eval()
+        weight = module.weight
+        for part, mode in zip(parts, modes, strict=True):
+            part.training = mode
+        return weight
+    original, mask = module._parameters.get("weight_orig"), module._buffers.get("weight_mask")
+    if original is not None and mask is not None:
+        # torch.nn.utils.prune refreshes `weight` in the forward pass: after a step it is one step old.
+        return original * mask
+    return module.weight
+
+
+def _stored_weight(module: UnitModule) -> object:
     """The tensor that tells two layers apart, without computing a parametrised weight."""
-    parametrisations = getattr(module, "parametrizations", None)
-    if parametrisations is not None and "weight" in parametrisations:
+    parametrisations = getattr(module, "parametrizations", {})
+    if "weight" in parametrisations:
         return parametrisations["weight"]
     # torch.nn.utils.prune keeps the trained weight here and a computed one under `weight`.
     original = module._parameters.get("weight_orig")

@@ -1,0 +1,146 @@
+"""Snapshots out of the database and its value files, each checked before it is believed."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prunescope.engine.store import files, keys, records
+from prunescope.engine.store.errors import RunDamaged, StoreError
+from prunescope.engine.store.layers import LayerInfo
+from prunescope.engine.store.reading import Database
+
+_RAW, _BINARY = 1, 2
+_RANGE = "SELECT key, mode, filename, value FROM Cache WHERE key BETWEEN ? AND ? AND raw=1 ORDER BY key"
+Value = Sequence[Any]  # mode, filename, value
+
+
+def read_rows(database: Database, layer: LayerInfo, index: int, epochs: Sequence[int]) -> NDArray[np.float32]:
+    """Weight vectors of one layer at these epoch keys, shape (epochs, units, fan_in).
+
+    `epochs` are all committed ones from the first to the last of them: one range of keys.
+    Every size is compared before anything is allocated.
+    """
+    found = database.select(_RANGE, (keys.weights_key(index, epochs[0]), keys.weights_key(index, epochs[-1])))
+    wanted = [keys.weights_key(index, epoch) for epoch in epochs]
+    present = {key for key, *_ in found}
+    if [key for key, *_ in found] != wanted:
+        missing = next((epoch for epoch, key in zip(epochs, wanted, strict=True) if key not in present), epochs[0])
+        raise RunDamaged(f"{_what(database, layer, missing)} is missing")
+    shape = (layer.units, layer.fan_in)
+    size = records.rows_size(layer.dtype, shape)
+    sources = []
+    for epoch, (_, *value) in zip(epochs, found, strict=True):
+        what = _what(database, layer, epoch)
+        sources.append((what, records.rows_header(layer.dtype, index, epoch, shape), _source(database, value, size, what)))
+    # A stranger's rows may all name one small file, and claim terabytes.
+    paths = [source for *_, source in sources if isinstance(source, str)]
+    if len(set(paths)) != len(paths):
+        raise RunDamaged(f"{_what(database, layer, epochs[0])}: several epochs share one file")
+    rows = np.empty((len(epochs), *shape), np.float32)
+    for out, (what, header, source) in zip(rows, sources, strict=True):
+        _read_into(out, source, header, layer.dtype, size, what)
+    return rows
+
+
+def read_all(database: Database, layers: Sequence[LayerInfo], epoch: int) -> dict[str, NDArray[Any]]:
+    """Every tensor of one epoch, by its name and in the order of the state dict."""
+    what = f"{database.folder.parent.name}: tensors of epoch {keys.key_epoch(epoch):g}"
+    key = keys.state_key(epoch)
+    rows = database.select(_RANGE, (key, key))
+    if len(rows) != 1:
+        raise RunDamaged(f"{what} are missing")
+    others, order = records.unpack_bundle(value_bytes(database, rows[0][1:], what), what, epoch)
+    arrays: dict[str, NDArray[Any]] = {
+        layer.weight_name: read_rows(database, layer, index, [epoch])[0].reshape(layer.shape)
+        for index, layer in enumerate(layers)
+    }
+    arrays.update(others)  # an exact copy in the model's own dtype goes before the float32 rows
+    return {name: arrays[name] for name in [*order, *arrays] if name in arrays}
+
+
+def unpack_declaration(data: bytes, run: str) -> tuple[tuple[LayerInfo, ...], dict[str, Any]]:
+    """Layers and meta as the writer declared them."""
+    what = f"{run}: declaration of the layers"
+    declared = records.unpack_json(data, what)
+    try:
+        return tuple(LayerInfo.from_dict(layer) for layer in declared["layers"]), dict(declared["meta"])
+    except (StoreError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunDamaged(f"{what}: {error}") from None
+
+
+def value_bytes(database: Database, value: Value, what: str) -> bytes:
+    """All bytes of a value, from the row or from its file; a pickled one is refused."""
+    mode, filename, inline = value
+    if mode == _RAW and isinstance(inline, bytes):
+        return inline
+    if mode != _BINARY:
+        raise RunDamaged(f"{what}: a value of mode {mode!r}, which is not read; only plain bytes are")
+    path, size = database.value_path(filename)
+    with open(_open(path, what), "rb") as file:
+        return records.read_file(file, size, what)
+
+
+def _source(database: Database, value: Value, size: int, what: str) -> bytes | str:
+    """The bytes of a value, or the path of its file; either of exactly `size` bytes."""
+    mode, filename, inline = value
+    if mode == _BINARY:
+        source, found = database.value_path(filename)
+    else:
+        source = value_bytes(database, value, what)
+        found = len(source)
+    if found != size:
+        raise RunDamaged(f"{what}: {found} bytes where {size} belong; it is cut or not a snapshot of this layer")
+    return source
+
+
+def _read_into(
+    out: NDArray[np.float32], source: bytes | str, header: records.Header, dtype: str, size: int, what: str
+) -> None:
+    """Read one record into ``out``, shape (units, fan_in), and check it."""
+    head, tail = bytearray(records.HEADER_SIZE), bytearray(records.TRAILER_SIZE)
+    halved = dtype == "float16"
+    payload = memoryview(bytearray(size - records.OVERHEAD)) if halved else memoryview(out).cast("B")
+    if isinstance(source, bytes):
+        head[:], tail[:] = source[: len(head)], source[-len(tail) :]
+        payload[:] = source[len(head) : -len(tail)]
+    else:
+        handle = _open(source, what)
+        try:
+            read = os.preadv(handle, [head, payload, tail], 0)
+            if read < size:
+                read += _read_rest(handle, [head, payload, tail], read)
+        finally:
+            os.close(handle)
+        if read != size:
+            raise RunDamaged(f"{what}: {read} bytes where {size} belong; it is cut")
+    records.check(head, [payload], tail, header, what)
+    if halved:
+        records.unhalve(payload, out)
+
+
+def _read_rest(handle: int, buffers: list[bytearray | memoryview], done: int) -> int:
+    """Go on after a short read (Linux stops at 2 GiB); returns the bytes read."""
+    total, start = 0, 0
+    for buffer in buffers:
+        view = memoryview(buffer)[max(0, done - start) :]
+        while view:
+            read = os.preadv(handle, [view], done + total)
+            if read == 0:
+                return total
+            total, view = total + read, view[read:]
+        start += len(buffer)
+    return total
+
+
+def _open(path: str, what: str) -> int:
+    try:
+        return files.open_regular(path)
+    except FileNotFoundError:
+        raise RunDamaged(f"{what}: its file {path} is missing") from None
+
+
+def _what(database: Database, layer: LayerInfo, epoch: int) -> str:
+    return f"{database.folder.parent.name}: layer {layer.name!r} at epoch {keys.key_epoch(epoch):g}"
