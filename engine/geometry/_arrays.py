@@ -91,3 +91,19 @@ def _some(indices: npt.NDArray[np.intp]) -> str:
     """At most ten of the indices as text: a message with 4,096 numbers helps nobody."""
     shown = ", ".join(str(i) for i in indices[:10])
     return f"[{shown}]" if indices.size <= 10 else f"[{shown}, … {indices.size} in all]"
+
+
+def gram(rows: Floats) -> Floats:
+    """rows @ rowsᵀ as float64; computed in float32 where the layer is large (errors near 1e-7)."""
+    working = rows.astype(np.float32) if rows.size > 500_000 else rows
+    return (working @ working.T).astype(np.float64, copy=False)
+
+
+def pearson(x: Floats, y: Floats) -> tuple[float, float]:
+    """Pearson's r and its two-sided p; (nan, nan) for fewer than 3 values or a constant side."""
+    from scipy.stats import pearsonr
+
+    if x.size < 3 or np.ptp(x) <= 1e-12 * np.abs(x).max() or np.ptp(y) <= 1e-12 * np.abs(y).max():
+        return float("nan"), float("nan")
+    found = pearsonr(x, y)
+    return float(found.statistic), float(found.pvalue)

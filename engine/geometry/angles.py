@@ -141,8 +141,8 @@ def angle_distribution(
     kept &= row_norms(shaped) > 1e-12 * norms
     if kept.sum() < n_clusters:
         raise ValueError(
-            f"weights: {int(kept.sum())} of {len(array)} units have a direction and a norm above the threshold, "
-            f"fewer than the {n_clusters} clusters. Ask for fewer clusters or lower the threshold."
+            f"weights: {int(kept.sum())} of {len(array)} units have a direction and a norm above "
+            f"the threshold, fewer than the {n_clusters} clusters. Ask for fewer or lower the threshold."
         )
     found = spherical_kmeans(shaped[kept], n_clusters, seed, n_init)
     labels = np.full(len(array), -1, dtype=np.int64)

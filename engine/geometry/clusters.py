@@ -1,8 +1,8 @@
 """Spherical k-means: which few directions do a layer's weight vectors collapse onto?
 
 Every restart runs in the same matrix product. A center is the sum of its members, so with
-the Gram matrix X of the directions and 0/1 membership columns Z, all cosines numerators are
-X @ Z: when the fan-in is large, an iteration costs n² per cluster and not n · fan_in.
+the Gram matrix X of the directions and 0/1 membership columns Z, the numerators of all cosines
+are X @ Z: when the fan-in is large, an iteration costs n² per cluster and not n · fan_in.
 """
 
 from collections.abc import Callable
@@ -103,8 +103,8 @@ def match_clusters(
             f"labels: shapes {before.shape} and {after.shape}, expected the same units at both epochs. "
             f"Compare epochs of one layer only."
         )
-    n_before = len(np.asarray(previous_centers)) if previous_centers is not None else before.max(initial=0) + 1
-    n_after = len(np.asarray(centers)) if centers is not None else after.max(initial=0) + 1
+    n_before = before.max(initial=0) + 1 if previous_centers is None else len(np.asarray(previous_centers))
+    n_after = after.max(initial=0) + 1 if centers is None else len(np.asarray(centers))
     overlap = np.zeros((n_after, n_before))
     seen = (before >= 0) & (after >= 0)
     np.add.at(overlap, (after[seen], before[seen]), 1)
@@ -127,7 +127,7 @@ def partition(directions: Floats, n_clusters: int, rng: np.random.Generator, n_i
     Only the Gram matrix of the directions matters, which is what lets the null model simulate
     them in fewer dimensions.
     """
-    n_units, fan_in = directions.shape
+    n_units = len(directions)
     if not 1 <= n_clusters <= n_units:
         raise ValueError(
             f"n_clusters: {n_clusters} for {n_units} units, expected 1 to {n_units}. Ask for fewer clusters."
@@ -215,7 +215,8 @@ def _membership(labels: Ints, fit: Floats, n_clusters: int) -> Floats:
 def _centers_by_size(directions: Floats, labels: Ints, n_clusters: int) -> tuple[Floats, Ints]:
     """Unit centers and labels, renumbered from the largest cluster to the smallest."""
     sizes = np.bincount(labels, minlength=n_clusters)
-    first_member = [np.flatnonzero(labels == j)[0] if sizes[j] else len(labels) for j in range(n_clusters)]
+    first_member = np.full(n_clusters, len(labels))
+    np.minimum.at(first_member, labels, np.arange(len(labels)))
     order = np.lexsort((first_member, -sizes))
     names = np.empty(n_clusters, dtype=np.int64)
     names[order] = np.arange(n_clusters)

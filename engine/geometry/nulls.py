@@ -80,7 +80,7 @@ def angle_null(
 
 
 def random_directions(n_units: int, fan_in: int, rng: np.random.Generator) -> Floats:
-    """(n_units, min(n_units, fan_in)) unit rows whose Gram matrix is that of random directions in R^fan_in."""
+    """Unit rows with the Gram matrix of random directions in R^fan_in: (n_units, min(n_units, fan_in))."""
     if fan_in <= n_units:
         rows = rng.standard_normal((n_units, fan_in))
     else:
@@ -110,7 +110,8 @@ def weighted_null(null: AngleNull, norms: npt.ArrayLike) -> WeightedNull:
     n_units = null.angles.shape[1]
     if values.shape != (n_units,):
         raise ValueError(
-            f"norms: shape {values.shape}, the null was drawn for {n_units} units. Pass the kept units' norms."
+            f"norms: shape {values.shape}, the null was drawn for {n_units} units. "
+            f"Pass the kept units' norms."
         )
     if not (np.isfinite(values).all() and values.min() >= 0 and values.sum() > 0):
         raise ValueError("norms: expected finite values ≥ 0 with a positive sum. Pass the kept units' norms.")
@@ -147,7 +148,7 @@ def random_angle_density(theta: npt.ArrayLike, fan_in: int) -> Floats:
     the shape of theta, per degree; 0 outside [0, 180]
     """
     if fan_in < 2:
-        raise ValueError(f"fan_in: {fan_in}, expected at least 2: on a line there are only the angles 0° and 180°.")
+        raise ValueError(f"fan_in: {fan_in}, expected at least 2: on a line every angle is 0° or 180°.")
     degrees = np.asarray(theta, dtype=np.float64)
     inside = (degrees >= 0) & (degrees <= 180)
     log_constant = math.lgamma(fan_in / 2) - math.lgamma((fan_in - 1) / 2) - 0.5 * math.log(math.pi)
@@ -164,9 +165,7 @@ def expected_frame_potential(n_units: int, fan_in: int) -> float:
     return n_units + n_units * (n_units - 1) / fan_in
 
 
-def marchenko_pastur(
-    eigenvalues: npt.ArrayLike, n_units: int, fan_in: int, scale: float
-) -> MarchenkoPastur:
+def marchenko_pastur(eigenvalues: npt.ArrayLike, n_units: int, fan_in: int, scale: float) -> MarchenkoPastur:
     """Where the eigenvalues of W Wᵀ lie when W is noise.
 
     Parameters
@@ -185,9 +184,7 @@ def marchenko_pastur(
     Marchenko & Pastur 1967.
     """
     if min(n_units, fan_in) < 1 or not scale > 0:
-        raise ValueError(
-            f"n_units, fan_in, scale: {n_units}, {fan_in}, {scale}; expected at least 1, at least 1 and above 0."
-        )
+        raise ValueError(f"n_units, fan_in, scale: {n_units}, {fan_in}, {scale}; expected ≥ 1, ≥ 1 and > 0.")
     at = np.asarray(eigenvalues, dtype=np.float64)
     lower = scale**2 * (math.sqrt(n_units) - math.sqrt(fan_in)) ** 2
     upper = scale**2 * (math.sqrt(n_units) + math.sqrt(fan_in)) ** 2

@@ -1,6 +1,5 @@
 """Paths of weight vectors over training, in one basis that is fitted once and then kept."""
 
-from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,7 +10,8 @@ Basis = Literal["all", "first", "last"]
 
 # Up to this many multiply-adds the covariance or Gram matrix is formed exactly, in float64.
 _EXACT_BELOW = 4e9
-_BLOCK, _MAX_STEPS, _TOLERANCE = 6, 12, 1e-5
+# A step is bound by reading the data, so a wide block is nearly free and saves steps.
+_BLOCK, _MAX_STEPS, _TOLERANCE = 20, 12, 1e-4
 
 
 class PrincipalBasis(NamedTuple):
@@ -66,7 +66,7 @@ def project_trajectory(
     Notes
     -----
     Small inputs: exact eigenvectors in float64. Large ones with "all": block Lanczos with
-    Rayleigh–Ritz, in passes over the data, until the variances change by less than 1e-5; axes of
+    Rayleigh–Ritz, in passes over the data, until the variances change by less than 1e-4; axes of
     nearly equal variance are then any basis of their plane.
 
     References
@@ -81,13 +81,11 @@ def project_trajectory(
     epochs, n_units, _ = array.shape
     points = np.empty((epochs, n_units, n_components))
     shares = np.full(epochs, np.nan)
-    for epoch, weights in enumerate(_finite_epochs(array)):
+    for epoch, weights in enumerate(array):
         points[epoch] = project_onto(axes, weights)
-        own_mean = weights.mean(axis=0, dtype=np.float64)
-        # ‖W‖² − N‖mean‖² without a centred copy; the mean is small beside the spread of the weights.
-        total = np.vdot(weights, weights) - n_units * (own_mean @ own_mean)
-        if total > 1e-12 * max(1e-300, float(np.vdot(weights, weights))):
-            shares[epoch] = min(1.0, n_units * points[epoch].var(axis=0).sum() / total)
+        _, spread = _mean_and_spread(array, slice(epoch, epoch + 1))
+        if spread > 0:
+            shares[epoch] = min(1.0, n_units * points[epoch].var(axis=0).sum() / spread)
     return TrajectoryProjection(points, axes.explained_variance_ratio, axes.components, axes.mean, shares)
 
 
@@ -104,7 +102,8 @@ def project_onto(basis: PrincipalBasis | TrajectoryProjection, weights: npt.Arra
     array = as_weights(weights)
     if array.shape[1] != basis.mean.size:
         raise ValueError(
-            f"weights: fan-in {array.shape[1]}, the basis was fitted on {basis.mean.size}. Project the same layer."
+            f"weights: fan-in {array.shape[1]}, the basis was fitted on {basis.mean.size}. "
+            f"Project the same layer."
         )
     return array @ basis.components.T - basis.components @ basis.mean
 
@@ -120,12 +119,8 @@ def principal_basis(trajectory: npt.ArrayLike, n_components: int = 2) -> Princip
     n_rows = epochs * n_units
     if not 1 <= n_components <= fan_in:
         raise ValueError(f"n_components: {n_components}, expected 1 to the fan-in {fan_in}.")
-    mean = np.zeros(fan_in)
-    for weights in _finite_epochs(array):
-        mean += weights.sum(axis=0, dtype=np.float64)
-    mean /= n_rows
-    total = sum(float(np.square(w - mean.astype(w.dtype)).sum(dtype=np.float64)) for w in array)
-    if n_rows * fan_in * min(n_rows, fan_in) <= _EXACT_BELOW or min(n_rows, fan_in) <= 4 * _BLOCK:
+    mean, total = _mean_and_spread(array, slice(None))
+    if n_rows * fan_in * min(n_rows, fan_in) <= _EXACT_BELOW or min(n_rows, fan_in) <= 300:
         squares, components = _exact_axes(array, mean, n_components)
     else:
         squares, components = _lanczos_axes(array, mean, n_components, total)
@@ -135,14 +130,27 @@ def principal_basis(trajectory: npt.ArrayLike, n_components: int = 2) -> Princip
     return PrincipalBasis(components, mean, squares / n_rows, ratio)
 
 
-def _finite_epochs(array: Floats) -> Iterator[Floats]:
-    for epoch, weights in enumerate(array):
-        if not np.isfinite(weights.sum(dtype=np.float64)) and not np.isfinite(weights).all():
+def _mean_and_spread(array: Floats, which: slice) -> tuple[Floats, float]:
+    """Mean row of the chosen epochs, and the summed squared distance of their rows to it."""
+    epochs = range(len(array))[which]
+    n_rows = len(epochs) * array.shape[1]
+    ones = np.ones(array.shape[1], dtype=array.dtype)
+    mean, squares = np.zeros(array.shape[2]), 0.0
+    for epoch in epochs:
+        total = ones @ array[epoch]
+        if not np.isfinite(total).all():
             raise ValueError(
                 f"trajectory: epoch number {epoch} of {len(array)} holds nan or infinite values; the run has "
                 f"diverged there. Pass the epochs before it: trajectory[:{epoch}]."
             )
-        yield weights
+        mean += total
+        squares += float(np.vdot(array[epoch], array[epoch]))
+    mean /= n_rows
+    spread = squares - n_rows * float(mean @ mean)
+    if spread < 1e-3 * squares:  # the difference has lost its digits: measure around the mean
+        spread = sum(float(np.square(array[epoch] - mean).sum()) for epoch in epochs)
+    # Rows that differ by rounding alone have no variance to explain.
+    return mean, spread if spread > 1e-12 * squares else 0.0
 
 
 def _exact_axes(array: Floats, mean: Floats, n_components: int) -> tuple[Floats, Floats]:

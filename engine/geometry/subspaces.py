@@ -1,0 +1,162 @@
+"""The subspace that training leaves behind: residuals, angles between subspaces, joint SVD.
+
+A layer's weight vectors are the columns of Wᵀ, so "left singular vectors" in the author's report
+are directions of the input space here: (rank, fan_in) rows, orthonormal.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from prunescope.engine.geometry._arrays import (
+    Floats,
+    as_trajectory,
+    as_weights,
+    pearson,
+    row_norms,
+    unit_rows,
+)
+
+
+class TopNormStatistics(NamedTuple):
+    """Is a unit of large norm more like the others, and closer to the trained subspace?
+
+    units : (n_top,) the units looked at, largest norm first
+    norms : (n_top,)
+    similarity : (n_top,) mean cosine to the other units of the selection
+    residual : (n_top,) ‖w − Pw‖/‖w‖ to the subspace
+    subspace_similarity : (n_top,) mean cosine to the others after projection into the subspace
+    correlations : name → (Pearson's r with the norm, two-sided p)
+    """
+
+    units: npt.NDArray[np.int64]
+    norms: Floats
+    similarity: Floats
+    residual: Floats
+    subspace_similarity: Floats
+    correlations: dict[str, tuple[float, float]]
+
+
+class JointSVD(NamedTuple):
+    """Singular value decomposition of two networks' stacked weight vectors.
+
+    values : (rank,) descending
+    directions : (rank, fan_in) orthonormal
+    first, second : (n_units, rank) coordinates of each network's units
+    first_share : (rank,) share of the first network in each value², in [0, 1]; nan where the value is 0
+    """
+
+    values: Floats
+    directions: Floats
+    first: Floats
+    second: Floats
+    first_share: Floats
+
+
+def trained_subspace(weights: npt.ArrayLike, rank: int) -> Floats:
+    """The `rank` strongest input directions of a (n_units, fan_in) layer: (rank, fan_in), orthonormal."""
+    array = as_weights(weights)
+    if not 1 <= rank <= min(array.shape):
+        raise ValueError(f"rank: {rank}, expected 1 to min(N, d) = {min(array.shape)}.")
+    if array.shape[1] > 2 * len(array):  # the small Gram matrix, then orthonormal again
+        vectors = np.linalg.eigh(array @ array.T)[1][:, ::-1][:, :rank]
+        return np.linalg.qr(array.T @ vectors)[0].T
+    return np.linalg.svd(array, full_matrices=False)[2][:rank]
+
+
+def subspace_residuals(trajectory: npt.ArrayLike, subspace: npt.ArrayLike) -> Floats:
+    """What of each weight vector lies outside the subspace, at each epoch.
+
+    The least-squares residual on orthonormal directions, ‖w − Pw‖/‖w‖: 0 inside, 1 at a right
+    angle; a random direction has √(1 − rank/d). nan for a vector of norm 0.
+
+    Parameters
+    ----------
+    trajectory : (epochs, n_units, fan_in)
+    subspace : (rank, fan_in) orthonormal rows, from `trained_subspace` of the last epoch
+
+    Returns
+    -------
+    (epochs, n_units) float64
+    """
+    array, directions = as_trajectory(trajectory), as_weights(subspace, "subspace")
+    if directions.shape[1] != array.shape[2]:
+        raise ValueError(f"subspace: fan-in {directions.shape[1]}, the trajectory has {array.shape[2]}.")
+    result = np.full(array.shape[:2], np.nan)
+    for epoch, snapshot in enumerate(array):
+        weights = as_weights(snapshot, f"trajectory[{epoch}]")
+        norms = row_norms(weights)
+        outside = row_norms(weights - (weights @ directions.T) @ directions)
+        np.divide(outside, norms, out=result[epoch], where=norms > 0)
+    return np.minimum(result, 1)
+
+
+def top_norm_statistics(weights: npt.ArrayLike, subspace: npt.ArrayLike, n_top: int) -> TopNormStatistics:
+    """Pearson correlation of the norm with three properties, over the units of largest norm.
+
+    Parameters
+    ----------
+    weights : (n_units, fan_in), the top ones of norm > 0
+    subspace : (rank, fan_in) orthonormal rows
+    n_top : 2 … n_units
+    """
+    array, directions = as_weights(weights), as_weights(subspace, "subspace")
+    if not 2 <= n_top <= len(array):
+        raise ValueError(f"n_top: {n_top}, expected 2 to {len(array)} units.")
+    norms = row_norms(array)
+    units = np.argsort(-norms, kind="stable")[:n_top].astype(np.int64)
+    top = array[units]
+    inside = top @ directions.T
+    measures = {
+        "similarity": _mean_cosine_to_others(unit_rows(top)),
+        "residual": subspace_residuals(top[None], directions)[0],
+        "subspace_similarity": _mean_cosine_to_others(unit_rows(inside, "weights inside the subspace")),
+    }
+    correlations = {name: pearson(norms[units], values) for name, values in measures.items()}
+    return TopNormStatistics(units, norms[units], **measures, correlations=correlations)
+
+
+def principal_angles(first: npt.ArrayLike, second: npt.ArrayLike, rank: int) -> Floats:
+    """Angles between the trained subspaces of two layers or epochs, ascending: (rank,) degrees.
+
+    Parameters
+    ----------
+    first, second : (n_units, fan_in), of equal fan-in
+    rank : dimensions of both subspaces
+
+    References
+    ----------
+    Björck & Golub 1973; Knyazev & Argentati 2002.
+    """
+    from scipy.linalg import subspace_angles
+
+    a, b = trained_subspace(first, rank), trained_subspace(second, rank)
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(
+            f"second: fan-in {b.shape[1]}, first has {a.shape[1]}; subspaces of one space are needed."
+        )
+    return np.degrees(subspace_angles(a.T, b.T))[::-1]
+
+
+def joint_svd(first: npt.ArrayLike, second: npt.ArrayLike) -> JointSVD:
+    """SVD of both layers' rows stacked: which directions do two networks share?
+
+    Parameters
+    ----------
+    first, second : (n_units, fan_in), of equal fan-in
+    """
+    a, b = as_weights(first, "first"), as_weights(second, "second")
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"second: fan-in {b.shape[1]}, first has {a.shape[1]}; the same inputs are needed.")
+    left, values, directions = np.linalg.svd(np.vstack([a, b]), full_matrices=False)
+    strongest = directions[np.arange(len(values)), np.abs(directions).argmax(axis=1)]
+    signs = np.where(strongest < 0, -1.0, 1.0)
+    coordinates = left * (values * signs)
+    shares = np.full(len(values), np.nan)
+    alive = values > 1e-12 * max(values[0], 1e-300)
+    shares[alive] = np.square(left[: len(a), alive]).sum(axis=0)
+    return JointSVD(values, directions * signs[:, None], coordinates[: len(a)], coordinates[len(a) :], shares)
+
+
+def _mean_cosine_to_others(directions: Floats) -> Floats:
+    return (directions @ directions.sum(axis=0) - 1) / (len(directions) - 1)
