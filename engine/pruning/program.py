@@ -1,0 +1,165 @@
+"""A traced network cut where removed units are stopped: what comes before is computed once.
+
+Nothing before a stop depends on which units are removed, so `Program.before` computes those values once
+for a batch and `Program.after` re-runs the rest for each mask.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from prunescope.engine.pruning.errors import PruningError
+from prunescope.engine.pruning.flow import Network, Read
+from torch import Tensor, fx, nn
+
+Values = dict[fx.Node, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """A network cut at some of its readers. Build it with `cut`.
+
+    Attributes
+    ----------
+    stops : the readers where units may be stopped
+    first, rest : graph nodes to run once, and to run again for every mask
+    live : values of `first` (and the network's input) that `rest` needs
+    """
+
+    network: Network
+    stops: tuple[Read, ...]
+    first: tuple[fx.Node, ...]
+    rest: tuple[fx.Node, ...]
+    live: frozenset[fx.Node]
+    last_use: Mapping[fx.Node, fx.Node]
+    modules: Mapping[str, nn.Module]
+
+    @property
+    def device(self) -> torch.device:
+        return next((p.device for p in self.network.module.parameters()), torch.device("cpu"))
+
+    def before(self, inputs: Tensor) -> Values:
+        """The live values of a batch."""
+        values: Values = {}
+        for node in self.first:
+            values[node] = inputs if node.op == "placeholder" else self.call(node, values)
+            for used in node.all_input_nodes:
+                # Freed at its last use, so that memory does not grow with depth.
+                if self.last_use[used] is node:
+                    del values[used]
+        return {node: values[node] for node in self.live}
+
+    def after(self, values: Values, masks: Mapping[fx.Node, Tensor]) -> Tensor:
+        """The network's output (examples, classes) for one mask.
+
+        Parameters
+        ----------
+        values : from `before`; a node of `rest` that is there already is not run
+        masks : reader -> indices of the channels stopped at its input
+        """
+        values = dict(values)
+        for node in self.rest:
+            if node in values:
+                continue
+            if node.op == "output":
+                return _logits(values[node.args[0]] if isinstance(node.args[0], fx.Node) else None)
+            given = values
+            if node in masks:
+                source = node.all_input_nodes[0]
+                given = {**values, source: self.stop(node, values[source], masks[node])}
+            values[node] = self.call(node, given)
+            for used in node.all_input_nodes:
+                if self.last_use[used] is node:
+                    del values[used]
+        raise AssertionError("a graph ends with its output")
+
+    def stop(self, node: fx.Node, value: Tensor, channels: Tensor) -> Tensor:
+        """A reader's input without some channels."""
+        return value.index_fill(self.axis(node), channels, 0) if len(channels) else value
+
+    def axis(self, node: fx.Node) -> int:
+        return next(read.axis for read in self.stops if read.node is node)
+
+    def call(self, node: fx.Node, values: Values) -> Any:
+        """The value of one node."""
+        args, kwargs = fx.map_arg((node.args, node.kwargs), values.__getitem__)
+        if node.op == "call_module":
+            return self.modules[node.target](*args, **kwargs)
+        if node.op == "call_function":
+            return node.target(*args, **kwargs)
+        if node.op == "call_method":
+            return getattr(args[0], node.target)(*args[1:], **kwargs)
+        if node.op == "get_attr":
+            value: Any = self.network.module
+            for part in node.target.split("."):
+                value = getattr(value, part)
+            return value
+        raise AssertionError(f"unexpected node {node.op}")
+
+
+def cut(network: Network, stops: Iterable[fx.Node]) -> Program:
+    """Cut a network at readers."""
+    stopped = set(stops)
+    again: set[fx.Node] = set()
+    for node in network.module.graph.nodes:
+        if node in stopped or node.op == "output" or any(n in again for n in node.all_input_nodes):
+            again.add(node)
+    rest = [node for node in network.module.graph.nodes if node in again]
+    live = {n for node in rest for n in node.all_input_nodes if n not in again}
+    needed = set(live)
+    first = []
+    for node in reversed(network.module.graph.nodes):
+        if node in needed and node not in again:
+            first.append(node)
+            needed.update(node.all_input_nodes)
+    first.reverse()
+    return Program(
+        network=network,
+        stops=tuple(read for read in network.reads if read.node in stopped),
+        first=tuple(first),
+        rest=tuple(rest),
+        live=frozenset(live),
+        last_use={used: node for node in network.module.graph.nodes for used in node.all_input_nodes},
+        modules=dict(network.module.named_modules()),
+    )
+
+
+def _logits(value: Any) -> Tensor:
+    if not isinstance(value, Tensor) or value.ndim != 2:
+        shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        raise PruningError(f"the network's output is {shape}: accuracy needs logits (examples, classes).")
+    return value
+
+
+def as_index(channels: np.ndarray, device: torch.device) -> Tensor:
+    """Channel numbers as torch wants them for indexing."""
+    return torch.as_tensor(np.ascontiguousarray(channels), dtype=torch.int64, device=device)
+
+
+def footprint(program: Program, inputs: Tensor) -> int:
+    """Bytes an example needs while it passes through, about: what is live, and a few of the largest values.
+
+    Raises PruningError if the network cannot read these inputs, with the network's own words.
+    """
+    few = inputs[:2].to(program.device)
+    live = largest = 0
+    values: Values = {}
+    for node in program.network.module.graph.nodes:
+        if node.op == "output":
+            break
+        try:
+            values[node] = few if node.op == "placeholder" else program.call(node, values)
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise PruningError(
+                f"inputs of shape {tuple(inputs.shape)} do not fit the network: {node.name!r} says {error}. "
+                "Pass (examples, …) as in training."
+            ) from error
+        size = values[node].nbytes if isinstance(values[node], Tensor) else 0
+        largest = max(largest, size)
+        live += size if node in program.live else 0
+        for used in node.all_input_nodes:
+            if program.last_use[used] is node:
+                del values[used]
+    return -(-(live + 4 * largest) // max(1, len(few)))
