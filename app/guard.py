@@ -189,9 +189,7 @@ def _check_body() -> Response | None:
     if request.mimetype != "application/json":
         return problem(415, "Only JSON is accepted.", request.mimetype, "Send it as application/json.")
     if (request.content_length or 0) > MAX_BODY:
-        return problem(
-            413, "The request body is too large.", request.content_length, f"Send at most {MAX_BODY} bytes."
-        )
+        return problem(413, "The request body is too large.", request.content_length, f"Send at most {MAX_BODY} bytes.")
     read_json()
     return None
 

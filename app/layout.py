@@ -10,7 +10,7 @@ from prunescope.app import rows
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures import theme
-from prunescope.app.pages import alignment, overview, pruning, trajectories
+from prunescope.app.pages import alignment, overlays, overview, pruning, trajectories
 from prunescope.app.state import PAGES, client_spec
 from prunescope.engine.store import Store
 
@@ -69,6 +69,8 @@ def page(settings: Any) -> html.Div:
                 children=[*(LAYOUTS[name]() for name in PAGES), _welcome(settings)],
             ),
             html.Footer(className="foot", children=[html.Div(id="scrubber")], **{"aria-label": "Time"}),
+            overlays.selection(),
+            overlays.drawer(),
             html.Div(id="shade"),
             html.Div(id="toast", hidden=True, role="status"),
         ],
@@ -80,9 +82,7 @@ def _top() -> html.Header:
     return html.Header(
         className="top",
         children=[
-            html.Button(
-                "☰", type="button", className="icon-button", **{"data-do": "runs", "aria-label": "Runs"}
-            ),
+            html.Button("☰", type="button", className="icon-button", **{"data-do": "runs", "aria-label": "Runs"}),
             html.A(
                 [html.I(), html.Span("Prunescope")],
                 href="/",
@@ -91,9 +91,7 @@ def _top() -> html.Header:
             ),
             html.Nav(
                 className="nav",
-                children=[
-                    html.A(title, href=f"/{name}", **{"data-page": name}) for name, title in PAGES.items()
-                ],
+                children=[html.A(title, href=f"/{name}", **{"data-page": name}) for name, title in PAGES.items()],
                 **{"aria-label": "Pages"},
             ),
             html.Div(
@@ -156,9 +154,7 @@ def _welcome(settings: Any) -> html.Div:
             html.P("Train one of the built-in networks:"),
             html.Button("New run", type="button", className="primary", **{"data-do": "new"}),
             html.P("Or on the shell:"),
-            html.Pre(
-                f"prunescope train --dataset digits --model channels --init-scale 0.1 --logdir {settings.logdir}"
-            ),
+            html.Pre(f"prunescope train --dataset digits --model channels --init-scale 0.1 --logdir {settings.logdir}"),
             html.P("Or add four lines to a training loop of your own:"),
             html.Pre(RECORDER_LINES.format(logdir=settings.logdir)),
         ],

@@ -104,9 +104,7 @@ class Live:
                 self._runs = {run.id: run for run in self.store.runs()}
                 self._next_list = time.monotonic() + IDLE_SECONDS
             found = {
-                run_id: describe(run)
-                for run_id, run in self._runs.items()
-                if everything or self._is_active(run_id)
+                run_id: describe(run) for run_id, run in self._runs.items() if everything or self._is_active(run_id)
             }
             self._last_scan = now
             self._publish(found, set(self._states) - set(self._runs) if everything else set())

@@ -19,6 +19,8 @@ import numpy as np
 from flask import Blueprint, Response, request, stream_with_context
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds import FEEDS
+from prunescope.app.feeds.selection import redundant_units
+from prunescope.app.feeds.words import chosen_layer
 from prunescope.app.figures.theme import THEMES
 from prunescope.app.guard import problem
 from prunescope.app.state import read_view
@@ -231,9 +233,7 @@ def register(server: Any, store: Store, evaluator: Evaluator) -> RowServer:
         try:
             have = max(0, int(request.args.get("have", "0")))
         except ValueError:
-            return problem(
-                400, "have is not a whole number.", None, "Send the number of rows that the page holds."
-            )
+            return problem(400, "have is not a whole number.", None, "Send the number of rows that the page holds.")
         # Rows counted under another server may have been other rows: begin again.
         if request.args.get("boot") != row_server.boot:
             have = 0
@@ -244,6 +244,23 @@ def register(server: Any, store: Store, evaluator: Evaluator) -> RowServer:
                 return problem(400, "at is no recorded epoch of this run.", request.args.get("at"), "Reload the page.")
         frames = row_server.frames(feed_name, run, view, have, theme, at)
         return Response(stream_with_context(frames), mimetype="application/octet-stream")
+
+    @routes.get("/api/units")
+    def redundant() -> Any:
+        """Units that a redundancy question removes, for the page to select."""
+        try:
+            run = store.run(request.args.get("run", ""))
+            layer = chosen_layer(run, request.args.get("layer", ""))
+            weights = run.weights(layer.name, request.args.get("epoch", -1.0, type=float))
+            chosen = redundant_units(
+                weights,
+                request.args.get("kind", ""),
+                request.args.get("k", 4, type=int),
+                request.args.get("cluster", 0, type=int),
+            )
+        except (ValueError, StoreError) as error:
+            return problem(422, str(error))
+        return {"units": chosen}
 
     server.register_blueprint(routes)
     return row_server

@@ -94,9 +94,7 @@ def serve(
     """
     listener = open_socket(settings.host, port)
     address, real_port = listener.getsockname()[:2]
-    settings = replace(
-        settings, host=address, port=real_port, allowed_hosts=(*settings.allowed_hosts, settings.host)
-    )
+    settings = replace(settings, host=address, port=real_port, allowed_hosts=(*settings.allowed_hosts, settings.host))
     app = create_app(store, settings)
     live: Live = app.server.extensions[LIVE]
     # The default warns whenever more requests wait than threads are free: streams make that usual.

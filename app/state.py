@@ -11,6 +11,9 @@ from typing import Any, Literal
 from prunescope.app.figures.pruning import words as criterion_words
 from prunescope.engine.pruning.scores import CRITERIA
 
+# Room for a long selection of units; an address beyond a few thousand characters is cut by some programs.
+TEXT_LENGTH = 4000
+
 # Filled from the engine's one dict of criteria, so that the list here and the error text there agree.
 CRITERION_CHOICES = tuple((name, criterion_words(name)) for name in CRITERIA)
 
@@ -55,7 +58,7 @@ class Key:
             return int(value) if value == int(value) else value
         if self.kind == "choice":
             return raw if raw in dict(self.choices) else self.default
-        return raw[:200]
+        return raw[:TEXT_LENGTH]
 
     @property
     def _low(self) -> float:
@@ -217,6 +220,7 @@ KEYS: tuple[Key, ...] = (
         pages=("pruning",),
     ),
     Key(name="sel", kind="text", label="Selected units", default="", reach="rows"),
+    Key(name="unit", kind="number", label="Unit", default=-1, minimum=-1, reach="rows"),
     Key(name="theme", kind="choice", label="Theme", default="auto", reach="template",
         choices=(("auto", "auto"), ("light", "light"), ("dark", "dark"))),
     Key(name="sidebar", kind="flag", label="Runs", default=True, reach="local"),

@@ -11,6 +11,17 @@ window.prunescope = window.prunescope || {};
 
   function pageElement() { return document.getElementById("page-" + ps.view().page); }
 
+  // What is on screen: the page, and over it the selection and the drawer of a unit while there is one.
+  function sections() {
+    const view = ps.view();
+    const open = [pageElement()];
+    for (const [id, on] of [["selection", view.sel !== ""], ["drawer", view.unit >= 0]]) {
+      const element = document.getElementById(id);
+      if (element) { element.hidden = !on; if (on) open.push(element); }
+    }
+    return open.filter(Boolean);
+  }
+
   ps.requestDraw = function () {
     if (asked || document.hidden) return;
     asked = true;
@@ -37,8 +48,10 @@ window.prunescope = window.prunescope || {};
 
   // All feeds of a page look at the same epoch: that of the first, which follows the scrubber.
   ps.drawNow = function () {
-    const page = pageElement();
-    if (!page) return;
+    for (const section of sections()) drawSection(section);
+  };
+
+  function drawSection(page) {
     const feeds = ps.pageFeeds(page).map((name) => { const feed = ps.feed(name); return feed && ps.standIn(name, feed); });
     page.classList.toggle("without-run", !feeds[0]);
     if (!feeds[0]) return;
@@ -53,11 +66,12 @@ window.prunescope = window.prunescope || {};
     }
     for (const box of boxes) box.classList.toggle("is-unused", feeds[0].epochs.length > 0 && !feeds.some((feed) => feed.figures[box.dataset.figure]));
     const feed = feeds[0];
-    if (feed.epochs.length) document.documentElement.dataset.drawn = `${feed.name} ${feed.epochs[ps.cursor(feed)]} ${feed.epochs.length}`;
-  };
+    if (feed.epochs.length && page === pageElement()) document.documentElement.dataset.drawn = `${feed.name} ${feed.epochs[ps.cursor(feed)]} ${feed.epochs.length}`;
+  }
 
   function say(page, feeds) {
     const note = page.querySelector("[data-notice]");
+    if (!note) return;
     const [feed] = feeds;
     const failed = feeds.find((one) => one.error);
     let text = "";
@@ -122,9 +136,11 @@ window.prunescope = window.prunescope || {};
     filled.layout.selectionrevision = local.sel;
     filled.layout.autosize = true;
     if (local.log.split(",").includes(id)) logAxis(filled.layout);
+    if (plot.dataset.drag) filled.layout.dragmode = plot.dataset.drag;
     window.Plotly.react(plot, filled.data, filled.layout, config);
     box.dataset.epoch = String(feed.epochs[cursor]);
     watchSize(plot);
+    ps.listenTo(plot);
   }
 
   function logAxis(layout) {
@@ -145,7 +161,7 @@ window.prunescope = window.prunescope || {};
     if (document.hidden) return;
     const page = pageElement();
     if (!page || !ps.view().run) { ps.requestDraw(); return; }
-    const wanted = ["curve", ...ps.pageFeeds(page)];
+    const wanted = ["curve", ...sections().flatMap(ps.pageFeeds)];
     ps.dropOthers(wanted);
     for (const name of wanted) {
       ps.pull(name, { onChange: () => { ps.requestDraw(); if (name === "curve") ps.drawScrubber(); } });

@@ -84,7 +84,7 @@ window.prunescope = window.prunescope || {};
     try {
       const told = await ps.post("/api/runs", { config: read(form) });
       box.close();
-      ps.set({ run: told.run, layer: "", epoch: -1, follow: true, fit: -1 }, { push: true });
+      ps.set({ run: told.run, layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1 }, { push: true });
     } catch (problem) {
       showProblems(form, (problem.told && problem.told.problems) || { "": problem.message });
     } finally {

@@ -114,6 +114,11 @@ window.prunescope = window.prunescope || {};
       [ps.view().full === id ? "Leave full screen" : "Full screen", () => ps.set({ full: ps.view().full === id ? "" : id })],
       ["Log axis", () => toggleLog(id), ps.view().log.split(",").includes(id)],
     ];
+    const plot = box.querySelector(".plot");
+    if (drawn && plot.data.some((trace) => trace.meta && trace.meta.select && trace.type !== "scatter3d")) {
+      const on = plot.dataset.drag === "lasso";
+      list.push(["Select units (lasso)", () => { plot.dataset.drag = on ? "zoom" : "lasso"; ps.requestDraw(); }, on]);
+    }
     if (drawn) list.push(
       ["Data", () => table(box)],
       ["Save SVG", fail(() => image(box, "svg"))],

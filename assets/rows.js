@@ -305,6 +305,10 @@ window.prunescope = window.prunescope || {};
     if ("head" in hole) return value.slice(0, Math.floor(((local[hole.head] ?? 0) / scale) * value.length + 0.5));
     if ("rest" in hole) return value.slice(Math.floor(((local[hole.rest] ?? 0) / scale) * value.length + 0.5));
     if ("among" in hole) return (local[hole.among] ?? []).filter((i) => i >= 0 && i < value.length).map((i) => value[i]);
+    if ("shape" in hole) {
+      const [height, width] = hole.shape;
+      return Array.from({ length: height }, (_, i) => value.slice(i * width, (i + 1) * width));
+    }
     return value;
   }
 

@@ -85,7 +85,7 @@ window.prunescope = window.prunescope || {};
     if (run.status === "failed" || run.status === "damaged") item.box.dataset.why = run.message || "";
   }
 
-  function choose(id) { ps.set({ run: id, layer: "", epoch: -1, follow: true, fit: -1 }, { push: true }); document.getElementById("app").classList.remove("show-runs"); }
+  function choose(id) { ps.set({ run: id, layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1 }, { push: true }); document.getElementById("app").classList.remove("show-runs"); }
 
   ps.post = async function (path, body) {
     const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
@@ -176,7 +176,7 @@ window.prunescope = window.prunescope || {};
   }
 
   ps.startLayerPick = function () {
-    const select = ps.el("select", { "aria-label": "Layer", onchange: () => ps.set({ layer: select.value, fit: -1 }, { push: true }) });
+    const select = ps.el("select", { "aria-label": "Layer", onchange: () => ps.set({ layer: select.value, fit: -1, sel: "", unit: -1 }, { push: true }) });
     document.getElementById("layer-pick").append(select);
     ps.onView((changed) => { if (changed.includes("layer")) followLayer(); });
   };

@@ -19,7 +19,7 @@ window.prunescope = window.prunescope || {};
       return raw !== "" && value >= low && value <= high ? value : key.default;
     }
     if (key.kind === "choice") return key.choices.some(([name]) => name === raw) ? raw : key.default;
-    return String(raw).slice(0, 200);
+    return String(raw).slice(0, 4000);
   }
 
   function fromAddress() {

@@ -19,19 +19,35 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def add_server_flags(parser: argparse.ArgumentParser) -> None:
     """Add what every command that serves the dashboard takes."""
-    add_flag(parser, "--host", default="127.0.0.1", help="address to listen at; any but this machine's own "
-             "loopback asks every visitor for the token")
-    add_flag(parser, "--port", type=port,
-             help="port to listen at; 0: any (default: 8050, else the next free one)")
+    add_flag(
+        parser,
+        "--host",
+        default="127.0.0.1",
+        help="address to listen at; any but this machine's own loopback asks every visitor for the token",
+    )
+    add_flag(parser, "--port", type=port, help="port to listen at; 0: any (default: 8050, else the next free one)")
     add_switch(parser, "--open", default=True, help="open the browser")
     add_switch(parser, "--read-only", default=False, help="show only: nothing can be changed")
-    add_switch(parser, "--allow-changes", default=False,
-               help="let those with the token change things although --host is not loopback")
-    add_flag(parser, "--token",
-             help="the launch token, at least 16 characters; better in PRUNESCOPE_TOKEN, where others on "
-             "this machine cannot see it (default: a new random one)")
-    add_flag(parser, "--allowed-hosts", default="", type=names, metavar="NAME,NAME",
-             help="further names under which browsers may ask for this server, e.g. behind a proxy")
+    add_switch(
+        parser,
+        "--allow-changes",
+        default=False,
+        help="let those with the token change things although --host is not loopback",
+    )
+    add_flag(
+        parser,
+        "--token",
+        help="the launch token, at least 16 characters; better in PRUNESCOPE_TOKEN, where others on "
+        "this machine cannot see it (default: a new random one)",
+    )
+    add_flag(
+        parser,
+        "--allowed-hosts",
+        default="",
+        type=names,
+        metavar="NAME,NAME",
+        help="further names under which browsers may ask for this server, e.g. behind a proxy",
+    )
 
 
 def port(text: str) -> int:

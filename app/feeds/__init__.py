@@ -6,8 +6,10 @@ from prunescope.app.feeds.alignment import AlignmentFeed
 from prunescope.app.feeds.curve import CurveFeed
 from prunescope.app.feeds.overview import OverviewFeed
 from prunescope.app.feeds.pruning import PruningFeed
+from prunescope.app.feeds.selection import SelectionFeed
 from prunescope.app.feeds.surface import SensitivityFeed, SurfaceFeed
 from prunescope.app.feeds.trajectories import TrajectoriesFeed
+from prunescope.app.feeds.unit import UnitDropFeed, UnitFeed
 
 FEEDS: dict[str, Any] = {
     "curve": CurveFeed(),
@@ -17,4 +19,7 @@ FEEDS: dict[str, Any] = {
     "pruning": PruningFeed(),
     "surface": SurfaceFeed(),
     "sensitivity": SensitivityFeed(),
+    "selection": SelectionFeed(),
+    "unit": UnitFeed(),
+    "unit-drop": UnitDropFeed(),
 }

@@ -202,9 +202,7 @@ class AlignmentFeed:
             "clusters": ["" for _ in range(k)],
         }
 
-    def templates(
-        self, run: Run, memory: AlignmentMemory, view: dict[str, Any], theme: Any
-    ) -> dict[str, Any]:
+    def templates(self, run: Run, memory: AlignmentMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
         curves = memory.null_curves
         assert curves is not None  # begin() made them
         return {

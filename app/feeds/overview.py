@@ -7,7 +7,7 @@ import numpy as np
 from prunescope.app.feeds.curve import headline, metrics_at
 from prunescope.app.feeds.words import epoch_text
 from prunescope.app.figures import overview as figures
-from prunescope.engine.geometry import effective_rank, spherical_kmeans
+from prunescope.engine.geometry import effective_rank, singular_values, spherical_kmeans
 from prunescope.engine.store import LayerInfo, Run
 
 # Wide layers are told by a fixed draw of their units: a full clustering of each, each epoch, would not keep up.
@@ -56,15 +56,11 @@ class OverviewFeed:
             "spread": np.asarray(spreads),
             "finding": self._finding(memory, metrics, epoch),
             "sub": self._sub(memory, epoch),
-            "big": f"{100 * value:.1f} %"
-            if "accuracy" in (headline(memory.cache["table"]) or "")
-            else f"{value:.3f}",
+            "big": f"{100 * value:.1f} %" if "accuracy" in (headline(memory.cache["table"]) or "") else f"{value:.3f}",
             "big_note": headline(memory.cache["table"]) or "no metric recorded",
             "label_train": f"train {_percent(metrics.get('train/accuracy'))}",
             "label_val": f"validation {_percent(metrics.get('val/accuracy'))}",
-            "events": events(
-                memory.history, np.stack(memory.angles), [layer.name for layer in memory.layers], run
-            ),
+            "events": events(memory.history, np.stack(memory.angles), [layer.name for layer in memory.layers], run),
             "layer_lines": [
                 f"{layer.name} · median angle {a:.1f}° · effective rank {r:.1f} of {min(layer.units, layer.fan_in)} "
                 f"· norms spread {s:.2f}"
@@ -80,9 +76,7 @@ class OverviewFeed:
             return "Before training: weights as they were drawn." if epoch == 0 else "Training."
         most = int(np.nanargmin(deltas))
         name, fall = memory.layers[most].name, -deltas[most]
-        learned = (
-            "" if accuracy is None or not np.isfinite(accuracy) else f"At {100 * accuracy:.1f} % accuracy, "
-        )
+        learned = "" if accuracy is None or not np.isfinite(accuracy) else f"At {100 * accuracy:.1f} % accuracy, "
         told = f"{name} has drawn together most: its median angle fell by {fall:.1f}°."
         if fall < 1:
             told = "no layer has drawn together: median angles moved by less than 1°."
@@ -128,7 +122,11 @@ def layer_numbers(weights: np.ndarray) -> tuple[float, float, float]:
         return np.nan, 0.0, np.nan
     some = live[:: max(1, len(live) // CLUSTERED_UNITS)][:CLUSTERED_UNITS]
     found = spherical_kmeans(some, min(CLUSTERS, len(some)), seed=0, n_init=3)
-    return float(np.median(found.angles)), float(effective_rank(weights)), float(norms.std() / norms.mean())
+    return (
+        float(np.median(found.angles)),
+        float(effective_rank(singular_values(weights))),
+        float(norms.std() / norms.mean()),
+    )
 
 
 def events(history: list[float], angles: np.ndarray, names: list[str], run: Run) -> str:

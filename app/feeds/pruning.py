@@ -74,9 +74,7 @@ class PruningFeed:
         main = parts[view["crit"], 0]
         n = len(main.removed)
         low, high = wilson_interval(main.correct, main.seen)
-        rounds = np.stack(
-            [p.accuracy for (name, _), p in parts.items() if name == "random"] or [np.full(n, np.nan)]
-        )
+        rounds = np.stack([p.accuracy for (name, _), p in parts.items() if name == "random"] or [np.full(n, np.nan)])
         mean = rounds.mean(axis=0)
         sd = rounds.std(axis=0, ddof=1) if len(rounds) > 1 else np.zeros(n)
         # Orders and what they stand for differ in length only where units are coupled in groups.

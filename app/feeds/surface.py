@@ -26,9 +26,7 @@ class SurfaceFeed:
     def settled(self, memory: dict[str, Any]) -> dict[str, Any]:
         return {"layer": memory["layer"].name}
 
-    def row(
-        self, run: Run, memory: dict[str, Any], index: int, epoch: float, evaluator: Evaluator
-    ) -> dict[str, Any]:
+    def row(self, run: Run, memory: dict[str, Any], index: int, epoch: float, evaluator: Evaluator) -> dict[str, Any]:
         layer: LayerInfo = memory["layer"]
         asked = evaluator.ask(
             "surface", priority=5, run=run.id, layer=layer.name, criterion=memory["criterion"], epochs=[epoch]

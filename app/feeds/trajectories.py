@@ -46,9 +46,7 @@ class TrajectoriesFeed:
             components, mean = np.eye(2), np.zeros(2)
             explained = np.full(2, np.nan)
         else:
-            fitted = project_trajectory(
-                trajectory, n_components=min(COMPONENTS, layer.fan_in), basis=view["basis"]
-            )
+            fitted = project_trajectory(trajectory, n_components=min(COMPONENTS, layer.fan_in), basis=view["basis"])
             components, mean, explained = fitted.components, fitted.mean, fitted.explained_variance_ratio
         return TrajectoriesMemory(
             run_name=run.name,
@@ -125,9 +123,7 @@ class TrajectoriesFeed:
         }[memory.basis]
 
     @staticmethod
-    def _finding(
-        memory: TrajectoriesMemory, moved: np.ndarray, norms: np.ndarray, far: int, epoch: float
-    ) -> str:
+    def _finding(memory: TrajectoriesMemory, moved: np.ndarray, norms: np.ndarray, far: int, epoch: float) -> str:
         noun = units(memory.layer)
         start = np.linalg.norm(memory.first, axis=1)
         if epoch == 0 or not moved.any():
@@ -139,9 +135,7 @@ class TrajectoriesFeed:
             f"the most restless tenth did {100 * share:.0f} % of the way."
         )
 
-    def templates(
-        self, run: Run, memory: TrajectoriesMemory, view: dict[str, Any], theme: Any
-    ) -> dict[str, Any]:
+    def templates(self, run: Run, memory: TrajectoriesMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
         titles = self._titles(memory)
         dims = "2" if memory.plane else view["dims"]
         return {

@@ -49,6 +49,7 @@ def angle_histogram(
         {
             "type": "bar",
             "name": "this epoch",
+            "meta": {"select": "bar", "row": "angles", "half": width / 2},
             "x": edges[:-1] + width / 2,
             "y": ref("bars"),
             "width": width * 0.86,
@@ -93,9 +94,7 @@ def angle_histogram(
             theme,
             bargap=0,
             annotations=notes,
-            xaxis=axis(
-                theme, "angle to the nearest centre", range=[0, 90], dtick=15, ticksuffix="°", showgrid=False
-            ),
+            xaxis=axis(theme, "angle to the nearest centre", range=[0, 90], dtick=15, ticksuffix="°", showgrid=False),
             yaxis=axis(theme, f"{noun} per 2°", range=[0, ref("top")]),
         ),
     }

@@ -127,6 +127,4 @@ def texts() -> dict[str, Any]:
 
 
 def layer_list(count: int, theme: Theme) -> list[dict[str, Any]]:
-    return [
-        {"colour": theme.data[i % len(theme.data)], "text": ref("layer_lines", col=i)} for i in range(count)
-    ]
+    return [{"colour": theme.data[i % len(theme.data)], "text": ref("layer_lines", col=i)} for i in range(count)]

@@ -173,8 +173,16 @@ def sensitivity(theme: Theme, names: list[str]) -> dict[str, Any]:
         )  # fmt: skip
         layout["annotations"].append(
             label(
-                theme, ref("said", col=i), theme.ink, x=left + wide / 2, y=top - high + 0.02, xref="paper",
-                yref="paper", xanchor="center", yanchor="bottom", font={"size": 12, "color": theme.muted},
+                theme,
+                ref("said", col=i),
+                theme.ink,
+                x=left + wide / 2,
+                y=top - high + 0.02,
+                xref="paper",
+                yref="paper",
+                xanchor="center",
+                yanchor="bottom",
+                font={"size": 12, "color": theme.muted},
             )  # fmt: skip
         )
     return {"data": data, "layout": layout}

@@ -34,6 +34,7 @@ def ref(name: str, at: At = "epoch", **more: Any) -> dict[str, Any]:
         ``scale`` (1 unless given) the last.
     head, rest : take the entries before, or from, that place.
     among : keep the entries whose index is in the list under this local view key.
+    shape : lay a row out as a matrix of this many rows and columns.
     times, plus : scale and shift numbers.
     """
     return {"$": name, "at": at} | more
@@ -70,9 +71,7 @@ def fill(node: Any, rows: Rows, cursor: int, local: Mapping[str, Any] | None = N
     return node
 
 
-def figure(
-    template: Mapping[str, Any], rows: Rows, cursor: int, local: Mapping[str, Any] | None = None
-) -> go.Figure:
+def figure(template: Mapping[str, Any], rows: Rows, cursor: int, local: Mapping[str, Any] | None = None) -> go.Figure:
     """The finished figure, for an export."""
     filled = fill(template, rows, cursor, local)
     return go.Figure({"data": filled["data"], "layout": filled["layout"]}, skip_invalid=True)
@@ -143,6 +142,8 @@ def _part(value: Any, hole: Mapping[str, Any], local: Mapping[str, Any]) -> Any:
     if "among" in hole:
         chosen = [i for i in local.get(hole["among"], []) if 0 <= i < len(value)]
         return np.asarray(value)[chosen]
+    if "shape" in hole:
+        return np.asarray(value).reshape(hole["shape"])
     return value
 
 

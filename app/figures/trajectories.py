@@ -54,9 +54,7 @@ def paths(
         marker: dict[str, Any] = {
             "size": 4 if three else 7,
             "color": tone,
-            "symbol": symbol
-            if not three or symbol in ("circle", "square", "diamond", "cross", "x")
-            else "circle",
+            "symbol": symbol if not three or symbol in ("circle", "square", "diamond", "cross", "x") else "circle",
             "line": {"width": 0.8, "color": theme.panel},
         }
         if colour == "norm":
@@ -71,6 +69,7 @@ def paths(
                 "type": kind,
                 "mode": "markers",
                 "name": name,
+                "meta": {"select": "unit"},
                 "marker": marker,
                 "text": ref("@unit", like="x", **which),
                 "customdata": ref("norms", **which),
@@ -78,6 +77,21 @@ def paths(
             }
             | {a: ref(a, **which) for a in axes}
         )
+    data.append(
+        {
+            "type": kind,
+            "mode": "markers",
+            "name": "selected",
+            "marker": {
+                "size": 8 if three else 13,
+                "color": "rgba(0,0,0,0)",
+                "line": {"width": 2, "color": theme.accent},
+            }
+            | ({"symbol": "circle-open", "color": theme.accent} if three else {}),
+            "hoverinfo": "skip",
+        }
+        | {a: ref(a, among="sel") for a in axes}
+    )
     if plane:
         data += _true_directions(theme)
     if three:
@@ -93,9 +107,7 @@ def paths(
         }
         return {
             "data": data,
-            "layout": base_layout(
-                theme, scene=scene | {"aspectmode": "cube"}, margin={"l": 0, "r": 0, "t": 0, "b": 0}
-            ),
+            "layout": base_layout(theme, scene=scene | {"aspectmode": "cube"}, margin={"l": 0, "r": 0, "t": 0, "b": 0}),
         }
     return {
         "data": data,

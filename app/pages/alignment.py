@@ -27,15 +27,9 @@ def layout() -> html.Section:
         "alignment",
         "alignment",
         [
-            parts.figure_card(
-                "angles", "Angle to the nearest cluster centre", how=HOW_ANGLES, size="hero wide"
-            ),
-            parts.figure_card(
-                "ridge", "How it came about", note="first epoch at the back", how=HOW_RIDGE, size="low"
-            ),
-            parts.figure_card(
-                "sizes", "Cluster sizes", note="matched from epoch to epoch", how=HOW_SIZES, size="low"
-            ),
+            parts.figure_card("angles", "Angle to the nearest cluster centre", how=HOW_ANGLES, size="hero wide"),
+            parts.figure_card("ridge", "How it came about", note="first epoch at the back", how=HOW_RIDGE, size="low"),
+            parts.figure_card("sizes", "Cluster sizes", note="matched from epoch to epoch", how=HOW_SIZES, size="low"),
         ],
         [
             parts.readout(

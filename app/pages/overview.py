@@ -27,15 +27,9 @@ def layout() -> html.Section:
         [
             parts.figure_card("accuracy", "Accuracy", how=HOW_ACCURACY, size="mid"),
             parts.figure_card("loss", "Loss", note="train dashed", how=HOW_LOSS, size="mid"),
-            parts.figure_card(
-                "layer-angle", "Angle to 4 centres", note="by layer", how=HOW_ANGLE, size="low third"
-            ),
-            parts.figure_card(
-                "layer-rank", "Effective rank", note="by layer", how=HOW_RANK, size="low third"
-            ),
-            parts.figure_card(
-                "layer-spread", "Spread of norms", note="by layer", how=HOW_SPREAD, size="low third"
-            ),
+            parts.figure_card("layer-angle", "Angle to 4 centres", note="by layer", how=HOW_ANGLE, size="low third"),
+            parts.figure_card("layer-rank", "Effective rank", note="by layer", how=HOW_RANK, size="low third"),
+            parts.figure_card("layer-spread", "Spread of norms", note="by layer", how=HOW_SPREAD, size="low third"),
         ],
         [
             parts.readout("overview"),

@@ -46,7 +46,14 @@ def head(page: str) -> html.Div:
 
 
 def readout(
-    page: str, *, note: str = "", note_id: str = "", error: bool = False, chip: str = "", chip_note: str = "", chip_note_id: str | None = None
+    page: str,
+    *,
+    note: str = "",
+    note_id: str = "",
+    error: bool = False,
+    chip: str = "",
+    chip_note: str = "",
+    chip_note_id: str | None = None,
 ) -> html.Div:
     """The one big number of a page, with its uncertainty."""
     children: list[Any] = [

@@ -30,6 +30,13 @@ HOW_LAYERS = parts.paragraphs(
 )
 
 
+REDUNDANT = (
+    ("one-per-cluster", "All but one of each cluster"),
+    ("whole-cluster", "One whole cluster"),
+    ("spread", "As many, spread over clusters"),
+)
+
+
 def layout() -> html.Section:
     return parts.page(
         "pruning",
@@ -37,7 +44,11 @@ def layout() -> html.Section:
         [
             parts.figure_card("prune", "Accuracy while units are removed", how=HOW_CURVE, size="hero wide"),
             parts.figure_card(
-                "ablation", "Each unit alone", note="accuracy lost, in the order of removal", how=HOW_ABLATION, size="low wide"
+                "ablation",
+                "Each unit alone",
+                note="accuracy lost, in the order of removal",
+                how=HOW_ABLATION,
+                size="low wide",
             ),
             parts.figure_card(
                 "surface",
@@ -51,5 +62,21 @@ def layout() -> html.Section:
         [
             parts.readout("pruning", error=True, chip="pruning-chip", chip_note_id="pruning-chip-note"),
             *parts.controls("frac", "crit", "also", "loss"),
+            html.Div(
+                className="card",
+                children=[
+                    html.H2("Is it redundant?"),
+                    html.P("Remove, and read the accuracy beside as many at random:", className="card-text"),
+                    html.Div(
+                        className="stack",
+                        children=[
+                            html.Button(
+                                words, type="button", className="small", **{"data-do": "redundant", "data-kind": kind}
+                            )
+                            for kind, words in REDUNDANT
+                        ],
+                    ),
+                ],
+            ),
         ],
     )

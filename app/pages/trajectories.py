@@ -23,12 +23,8 @@ def layout() -> html.Section:
         "trajectories",
         "trajectories",
         [
-            parts.figure_card(
-                "paths", "Paths of the weight vectors", how=HOW_PATHS, size="hero wide tallest"
-            ),
-            parts.figure_card(
-                "moved", "Distance from init", note="median, middle half", how=HOW_MOVED, size="low"
-            ),
+            parts.figure_card("paths", "Paths of the weight vectors", how=HOW_PATHS, size="hero wide tallest"),
+            parts.figure_card("moved", "Distance from init", note="median, middle half", how=HOW_MOVED, size="low"),
             parts.figure_card(
                 "explained",
                 "What the axes show",
@@ -45,9 +41,7 @@ def layout() -> html.Section:
                 children=[
                     html.H2("Basis"),
                     html.P(id="trajectories-basis", className="card-text"),
-                    html.Button(
-                        "Refit to all epochs", type="button", className="small", **{"data-do": "refit"}
-                    ),
+                    html.Button("Refit to all epochs", type="button", className="small", **{"data-do": "refit"}),
                 ],
             ),
             parts.more("k"),

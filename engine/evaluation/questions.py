@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from prunescope.engine.evaluation.subject import Subject, Subjects
-from prunescope.engine.geometry import frame_potential, spherical_kmeans
+from prunescope.engine.geometry import frame_potential
 from prunescope.engine.pruning import (
     PruningError,
     accuracy_of,
@@ -139,26 +139,6 @@ def selection(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
         yield answer
 
 
-def redundancy(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
-    """Which units a redundancy question removes: all but one a cluster, one whole cluster, or as many spread."""
-    subject = subjects.at(ask["run"], float(ask["epoch"]))
-    weights = subject.model.get_parameter(f"{ask['layer']}.weight").detach().flatten(1).numpy()
-    found = spherical_kmeans(weights, int(ask["k"]), seed=0)
-    kind = ask["kind"]
-    if kind == "one-per-cluster":
-        keep = [int(np.flatnonzero(found.labels == c)[np.argmin(found.angles[found.labels == c])]) for c in set(found.labels.tolist())]
-        units = [i for i in range(len(weights)) if i not in keep]
-    elif kind == "whole-cluster":
-        units = np.flatnonzero(found.labels == int(ask.get("cluster", 0))).tolist()
-    elif kind == "spread":
-        size = int((found.labels == int(ask.get("cluster", 0))).sum())
-        by_cluster = [np.flatnonzero(found.labels == c).tolist() for c in range(int(found.labels.max()) + 1)]
-        units = _round_robin(by_cluster, size)
-    else:
-        raise PruningError(f"kind: {kind!r} is unknown. Use one-per-cluster, whole-cluster or spread.")
-    yield {"units": units}
-
-
 def joint(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     """Several layers pruned together, each by its own share: the accuracy, and what is left."""
     subject = subjects.at(ask["run"], float(ask["epoch"]))
@@ -207,7 +187,6 @@ QUESTIONS: dict[str, Callable[[Subjects, dict[str, Any]], Iterator[Answer]]] = {
     "sensitivity": sensitivity,
     "surface": surface,
     "selection": selection,
-    "redundancy": redundancy,
     "joint": joint,
     "sizes": sizes,
     "frame_potentials": frame_potentials,
@@ -243,13 +222,3 @@ def _curve(subject: Subject, layer: str, order: np.ndarray, levels: list[int], c
         "total": len(subject.targets),
     }
 
-
-def _round_robin(groups: list[list[int]], count: int) -> list[int]:
-    """``count`` members, taken from all groups in turn."""
-    chosen: list[int] = []
-    waiting = [list(group) for group in groups]
-    while len(chosen) < count and any(waiting):
-        for group in waiting:
-            if group and len(chosen) < count:
-                chosen.append(group.pop(0))
-    return sorted(chosen)
