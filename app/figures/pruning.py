@@ -165,7 +165,7 @@ def sensitivity(theme: Theme, names: list[str]) -> dict[str, Any]:
         )
         layout[f"xaxis{suffix}"] = axis(
             theme, "", domain=[left, left + wide], anchor=f"y{suffix}", range=[0, 1], tickformat=".0%",
-            showgrid=False, nticks=3,
+            showgrid=False, tickvals=[0, 0.5],
         )  # fmt: skip
         layout[f"yaxis{suffix}"] = axis(
             theme, "", domain=[top - high, top], anchor=f"x{suffix}", range=[0, 1.02], tickformat=".0%",

@@ -46,14 +46,14 @@ def course(theme: Theme) -> dict[str, Any]:
     return {
         "data": [
             line("norm", "norm", theme.data[0], "solid"),
-            line("angle to its centre", "angle", theme.data[1], "dash", yaxis="y2"),
-            line("angle to its init", "to_first", theme.data[2], "dot", yaxis="y2"),
+            line("to its centre", "angle", theme.data[1], "dash", yaxis="y2"),
+            line("to its init", "to_first", theme.data[2], "dot", yaxis="y2"),
         ],
         "layout": base_layout(
             theme,
             margin={"l": 44, "r": 44, "t": 30, "b": 40},
             showlegend=True,
-            legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}},
+            legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}, "entrywidth": 0},
             xaxis=axis(theme, "epoch", showgrid=False),
             yaxis=axis(theme, "norm", rangemode="tozero"),
             yaxis2=axis(theme, "", overlaying="y", side="right", showgrid=False, ticksuffix="°", rangemode="tozero"),
