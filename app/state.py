@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from prunescope.app.figures.pruning import words as criterion_words
-from prunescope.engine.pruning.scores import CRITERIA
+from prunescope.app.figures.pruning import choices as criterion_choices
 
 # Room for a long selection of units; an address beyond a few thousand characters is cut by some programs.
 TEXT_LENGTH = 4000
 
 # Filled from the engine's one dict of criteria, so that the list here and the error text there agree.
-CRITERION_CHOICES = tuple((name, criterion_words(name)) for name in CRITERIA)
+CRITERION_CHOICES = criterion_choices()
 
 Kind = Literal["text", "number", "choice", "flag"]
 
@@ -205,6 +204,24 @@ KEYS: tuple[Key, ...] = (
         default="none",
         choices=(("none", "nothing"), *CRITERION_CHOICES),
         reach="rows",
+        pages=("pruning",),
+    ),
+    Key(
+        name="scope",
+        kind="choice",
+        label="Scope",
+        default="layer",
+        choices=(("layer", "this layer"), ("all", "all layers")),
+        reach="rows",
+        pages=("pruning",),
+    ),
+    Key(
+        name="xaxis",
+        kind="choice",
+        label="Axis",
+        default="units",
+        choices=(("units", "units"), ("params", "params"), ("macs", "MACs")),
+        reach="template",
         pages=("pruning",),
     ),
     Key(

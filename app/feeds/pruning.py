@@ -1,6 +1,7 @@
 """What can be removed? The measured curve of one layer at one epoch, refined until it is exact."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,10 @@ import numpy as np
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds.words import chosen_layer, epoch_text, units
 from prunescope.app.figures import pruning as figures
+from prunescope.engine.pruning.criteria import CRITERIA
 from prunescope.engine.pruning.interval import wilson_interval
 from prunescope.engine.store import LayerInfo, Run
 
-RANDOM_ROUNDS = 5
 LOSS_STEPS = np.arange(0, 10.5, 0.5)
 
 
@@ -34,11 +35,105 @@ class Part:
         return self.seen == self.total
 
 
+@dataclass(kw_only=True)
+class Measured:
+    """What is known of one layer at one epoch so far."""
+
+    run: Run
+    layer: LayerInfo
+    where: str
+    n_units: int
+    criterion: str
+    also: str
+    epoch: float
+    drop: np.ndarray
+    parts: dict[tuple[str, int], Part] = field(default_factory=dict)
+    sizes: dict[str, Any] | None = None
+    potential: np.ndarray | None = None
+
+    def row(self) -> dict[str, Any]:
+        """One row for the page."""
+        main = self.parts[self.criterion, 0]
+        n, n_units = len(main.removed), self.n_units
+        blank = np.full(n, np.nan)
+        low, high = wilson_interval(main.correct, main.seen)
+        rounds = np.stack([p.accuracy for (name, _), p in self.parts.items() if name == "random"] or [blank])
+        mean = rounds.mean(axis=0)
+        sd = rounds.std(axis=0, ddof=1) if len(rounds) > 1 else np.zeros(n)
+        share = main.removed / n_units
+        dense = float(main.accuracy[0])
+        allowed = [removable(main.accuracy, share, loss / 100) for loss in LOSS_STEPS]
+        by_chance = [removable(mean, share, loss / 100) for loss in LOSS_STEPS]
+        noun = units(self.layer)
+        certainty = "exact" if main.exact else f"estimate from {main.seen} of {main.total} examples"
+        whole = len(main.order) == self.layer.units
+        shrunk = self._shrunk(share)
+        potential = blank if self.potential is None else self.potential
+        left = np.maximum(n_units - main.removed, 1)
+        return {
+            "share": share,
+            "share_params": shrunk["params"],
+            "share_macs": shrunk["macs"],
+            "main": main.accuracy,
+            "low": low,
+            "high": high,
+            "reverse": self._line(reversed_name(self.criterion), n),
+            "also": self._line(self.also, n),
+            "random": mean,
+            "random_low": mean - sd,
+            "random_high": mean + sd,
+            "drop": self.drop[main.order] if whole else blank[:0],
+            "units": main.order.astype(float) if whole else blank[:0],
+            "potential": potential,
+            "potential_null": (left + left * (left - 1) / self.layer.fan_in) / left**2,
+            "finding": [
+                _finding(self.where, loss, a, r) for loss, a, r in zip(LOSS_STEPS, allowed, by_chance, strict=True)
+            ],
+            "sub": f"{self.run.name} · {self.where} · {epoch_text(self.epoch)} · "
+            f"{main.total} held-out examples · {certainty}",
+            "big": [f"{100 * value:.1f}" for value in main.accuracy],
+            "big_error": [f"% ± {value:.1f}" for value in 50 * (high - low)],
+            "note": [
+                f"at {100 * m / n_units:.0f} % removed ({m} of {n_units} {noun}) · dense {100 * dense:.1f} %"
+                for m in main.removed
+            ],
+            "after": shrunk["words"],
+            "chip": "exact" if main.exact else "estimate",
+            "chip_note": f"{main.seen} of {main.total} examples · {figures.PATH_WORDS.get(main.path, main.path)}",
+            "label_main": figures.words(self.criterion),
+            "label_reverse": figures.words(reversed_name(self.criterion)),
+            "label_also": figures.words(self.also) if self.also != "none" else "",
+            "label_random": f"random, {len(rounds)} draws" if np.isfinite(mean).all() else "",
+        }
+
+    def _line(self, name: str, n: int) -> np.ndarray:
+        part = self.parts.get((name, 0))
+        return np.full(n, np.nan) if part is None or len(part.removed) != n else part.accuracy
+
+    def _shrunk(self, share: np.ndarray) -> dict[str, Any]:
+        """Sizes are counted at some levels; between them they are linear in the units removed."""
+        if self.sizes is None:
+            blank = np.full(len(share), np.nan)
+            words = "" if self.where != "all layers" else "Sizes are told for one layer at a time."
+            return {"params": blank, "macs": blank, "words": [words] * len(share)}
+        at = np.asarray(self.sizes["removed"]) / self.n_units
+        params = np.interp(share, at, self.sizes["params"])
+        macs = np.interp(share, at, self.sizes["macs"])
+        latency = np.interp(share, at, self.sizes["latency"])
+        said = [
+            f"{units(self.layer)} {self.n_units} → {self.n_units - round(s * self.n_units)} · "
+            f"parameters {_fall(p, params[0])} · MACs {_fall(m, macs[0])} · "
+            f"latency {1e3 * latency[0]:.2f} → {1e3 * t:.2f} ms"
+            for s, p, m, t in zip(share, params, macs, latency, strict=True)
+        ]
+        return {"params": 1 - params / params[0], "macs": 1 - macs / macs[0], "words": said}
+
+
 class PruningFeed:
     """Answers about one epoch: each row takes the place of the one before, until it is exact."""
 
     answers = True
-    keys = ("layer", "crit", "also")
+    keys = ("layer", "crit", "also", "scope")
 
     def begin(self, run: Run, view: dict[str, Any]) -> LayerInfo:
         return chosen_layer(run, view["layer"])
@@ -51,105 +146,93 @@ class PruningFeed:
     ) -> Iterator[dict[str, Any]]:
         main, reverse = view["crit"], reversed_name(view["crit"])
         criteria = list(dict.fromkeys([main, reverse, *([view["also"]] if view["also"] != "none" else [])]))
-        parts: dict[tuple[str, int], Part] = {}
-        drop = np.full(layer.units, np.nan)
-        asked = {"run": run.id, "epoch": epoch, "layer": layer.name}
-        for message in evaluator.ask("curves", **asked, criteria=criteria):
-            parts[message["criterion"], message["seed"]] = Part(message)
-            if (main, 0) in parts:
-                yield self._row(run, layer, view, epoch, parts, drop)
-        for message in evaluator.ask("ablation", priority=1, **asked):
-            drop = 100 * (message["dense"] - np.asarray(message["correct"])) / message["seen"]
-            yield self._row(run, layer, view, epoch, parts, drop)
-
-    def _row(
-        self,
-        run: Run,
-        layer: LayerInfo,
-        view: dict[str, Any],
-        epoch: float,
-        parts: dict[tuple[str, int], Part],
-        drop: np.ndarray,
-    ) -> dict[str, Any]:
-        main = parts[view["crit"], 0]
-        n = len(main.removed)
-        low, high = wilson_interval(main.correct, main.seen)
-        rounds = np.stack([p.accuracy for (name, _), p in parts.items() if name == "random"] or [np.full(n, np.nan)])
-        mean = rounds.mean(axis=0)
-        sd = rounds.std(axis=0, ddof=1) if len(rounds) > 1 else np.zeros(n)
-        # Orders and what they stand for differ in length only where units are coupled in groups.
-        blank = np.full(n, np.nan)
-
-        def line(name: str) -> np.ndarray:
-            part = parts.get((name, 0))
-            return blank if part is None or len(part.removed) != n else part.accuracy
-
-        dense = float(main.accuracy[0])
-        allowed = [_removable(main.accuracy, main.removed, layer.units, loss / 100) for loss in LOSS_STEPS]
-        allowed_random = [_removable(mean, main.removed, layer.units, loss / 100) for loss in LOSS_STEPS]
-        half = 50 * (high - low)
-        noun = units(layer)
-        certainty = "exact" if main.exact else f"estimate from {main.seen} of {main.total} examples"
-        return {
-            "share": main.removed / layer.units,
-            "main": main.accuracy,
-            "low": low,
-            "high": high,
-            "reverse": line(reversed_name(view["crit"])),
-            "also": line(view["also"]),
-            "random": mean,
-            "random_low": mean - sd,
-            "random_high": mean + sd,
-            "drop": drop[main.order] if len(main.order) == layer.units else drop,
-            "units": main.order.astype(float),
-            "allowed": np.asarray(allowed),
-            "finding": [
-                _finding(layer, loss, a, r) for loss, a, r in zip(LOSS_STEPS, allowed, allowed_random, strict=True)
-            ],
-            "sub": f"{run.name} · {layer.name} · {epoch_text(epoch)} · {main.total} held-out examples · {certainty}",
-            "big": [f"{100 * value:.1f}" for value in main.accuracy],
-            "big_error": [f"% ± {value:.1f}" for value in half],
-            "note": [
-                f"at {100 * m / layer.units:.0f} % removed ({m} of {layer.units} {noun}) · dense {100 * dense:.1f} %"
-                for m in main.removed
-            ],
-            "chip": "exact" if main.exact else "estimate",
-            "chip_note": f"{main.seen} of {main.total} examples · {figures.PATH_WORDS.get(main.path, main.path)}",
-            "certain": 1.0 if main.exact else 0.0,
-            "label_main": figures.words(view["crit"]),
-            "label_reverse": figures.words(reversed_name(view["crit"])),
-            "label_also": figures.words(view["also"]) if view["also"] != "none" else "",
-            "label_random": f"random, {len(rounds)} draws" if np.isfinite(mean).all() else "",
-        }
+        together = view["scope"] == "all" and len(run.layers) > 2
+        # The last layer's units are the classes: they are never pruned.
+        layers = [one.name for one in run.layers[:-1]] if together else [layer.name]
+        asked = {"run": run.id, "epoch": epoch}
+        state = Measured(
+            run=run,
+            layer=layer,
+            where="all layers" if together else layer.name,
+            n_units=sum(one.units for one in run.layers[:-1]) if together else layer.units,
+            criterion=main,
+            also=view["also"],
+            epoch=epoch,
+            drop=np.full(layer.units, np.nan),
+        )
+        for message in evaluator.ask("curves", **asked, layers=layers, criteria=criteria):
+            state.parts[message["criterion"], message["seed"]] = Part(message)
+            if (main, 0) in state.parts:
+                yield state.row()
+        if not together:
+            for message in evaluator.ask("sizes", priority=1, **asked, layer=layer.name, criterion=main):
+                state.sizes = message
+                yield state.row()
+            for message in evaluator.ask("ablation", priority=1, **asked, layer=layer.name):
+                state.drop = 100 * (message["dense"] - np.asarray(message["correct"])) / message["seen"]
+                yield state.row()
+            weights = run.weights(layer.name, epoch).astype(float)
+            order = state.parts[main, 0].order
+            state.potential = potentials(weights, order)
+            yield state.row()
 
     def templates(self, run: Run, memory: LayerInfo, view: dict[str, Any], theme: Any) -> dict[str, Any]:
         return {
             "figures": {
-                "prune": figures.curve(theme, view["also"] != "none"),
-                "ablation": figures.ablation(theme, units(memory)[:-1]),
-            },
+                "prune": figures.curve(theme, view["also"] != "none", view["xaxis"]),
+            }
+            | (
+                {}
+                if view["scope"] == "all"
+                else {
+                    "ablation": figures.ablation(theme, units(memory)[:-1]),
+                    "potential": figures.frame_potential(theme),
+                }
+            ),
             "texts": figures.texts(),
             "lists": {},
         }
 
 
 def reversed_name(criterion: str) -> str:
-    """The same score, its other end removed first."""
-    return criterion.removesuffix(":largest") if criterion.endswith(":largest") else f"{criterion}:largest"
+    """The same quantity, its other end removed first."""
+    found = CRITERIA[criterion]
+    return next(
+        (name for name, other in CRITERIA.items() if other.base == found.base and other.first != found.first), criterion
+    )
 
 
-def _removable(accuracy: np.ndarray, removed: np.ndarray, n_units: int, loss: float) -> float:
-    """Largest share that can go before the curve first falls by more than ``loss``."""
+def removable(accuracy: np.ndarray, share: np.ndarray, loss: float) -> float:
+    """Largest share that can go before accuracy first falls by more than ``loss``."""
     if not np.isfinite(accuracy).all():
         return float("nan")
     fallen = np.flatnonzero(accuracy < accuracy[0] - loss - 1e-9)
-    last = len(removed) - 1 if not len(fallen) else max(0, int(fallen[0]) - 1)
-    return float(removed[last] / n_units)
+    return float(share[-1] if not len(fallen) else share[max(0, int(fallen[0]) - 1)])
 
 
-def _finding(layer: LayerInfo, loss: float, allowed: float, by_chance: float) -> str:
+def potentials(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """FP/n² of the units left after each removal, (units + 1,), nan once none is left.
+
+    One Gram matrix serves all levels: removing a unit takes its row and column out of the sum.
+    """
+    norms = np.linalg.norm(weights, axis=1, keepdims=True)
+    directions = np.divide(weights, norms, out=np.zeros_like(weights), where=norms > 0)[order]
+    squares = (directions @ directions.T) ** 2
+    # Suffix sums: entry m is the sum over all pairs of units m, m+1, … in the order.
+    later = np.triu(squares, 1).sum(axis=1)
+    pairs = 2 * later + np.diag(squares)
+    totals = np.cumsum(pairs[::-1])[::-1]
+    left = np.arange(len(order), 0, -1)
+    return np.append(totals / left**2, np.nan)
+
+
+def _fall(now: float, before: float) -> str:
+    return f"{100 * (now / before - 1):+.0f} %".replace("-", "\N{MINUS SIGN}").replace("+0", "0")
+
+
+def _finding(where: str, loss: float, allowed: float, by_chance: float) -> str:
     price = "no loss of accuracy" if loss == 0 else f"{loss:g} point{'' if loss == 1 else 's'} of accuracy"
-    told = f"{100 * allowed:.0f} % of {layer.name} can go for {price}"
+    told = f"{100 * allowed:.0f} % of {where} can go for {price}"
     if not np.isfinite(by_chance):
         return told + "."
     return f"{told}; chosen at random, {100 * by_chance:.0f} %."

@@ -4,71 +4,91 @@ from typing import Any
 
 from prunescope.app.figures.template import ref
 from prunescope.app.figures.theme import Theme, axis, base_layout, label
+from prunescope.engine.pruning.criteria import CRITERIA
 
-PATH_WORDS = {
-    "linear-consumer": "fast path: next layer built up",
-    "conv-consumer": "fast path: next convolution built up",
-    "prefix": "what comes before computed once",
-    "full": "whole network at every level",
-}
-
-_WORDS = {
-    "l1": "smallest L1 norm first",
-    "l2": "smallest L2 norm first",
-    "random": "random",
-    "ablation": "least missed first (measured)",
+PATH  # Each quantity as a label at a curve has room for; the long form is the engine's.
+_SHORT = {
+    "l1": "L1 norm",
+    "l2": "L2 norm",
+    "bn-scale": "BatchNorm scale",
+    "fpgm": "distance to the others",
+    "lamp": "LAMP score",
+    "taylor": "weight × gradient",
+    "activation-mean": "mean activation",
+    "activation-std": "activation spread",
+    "activation-l1": "mean |activation|",
+    "activation-l2": "RMS activation",
+    "activation-zeros": "share of zeros",
+    "frame-potential": "frame potential",
+    "frame-potential-raw": "raw frame potential",
+    "inner-product": "|inner product|",
+    "inner-product-raw": "raw |inner product|",
+    "center-angle": "angle to its centre",
+    "one-per-cluster": "place in its cluster",
+    "moved": "distance moved",
+    "ablation": "measured loss",
 }
 
 
 def words(criterion: str) -> str:
     """A criterion by what it removes first, as a label has room for."""
-    if criterion in _WORDS:
-        return _WORDS[criterion]
-    if criterion.endswith(":largest"):
-        base = criterion.removesuffix(":largest")
-        return {"l1": "largest L1 norm first", "l2": "largest L2 norm first", "ablation": "most missed first"}.get(
-            base, f"{base}, other end first"
-        )
-    return criterion
+    found = CRITERIA[criterion]
+    if found.base == "random":
+        return "random"
+    return f"{found.first} {_SHORT.get(found.base, found.base)} first"
 
 
-def _line(name: str, row: str, colour: str, dash: str, width: float = 2) -> dict[str, Any]:
+def choices() -> tuple[tuple[str, str], ...]:
+    """Every criterion, for the picker: the literature's direction of each first."""
+    names = sorted(CRITERIA, key=lambda name: ":" in name)
+    return tuple((name, words(name)) for name in names if name != "random")
+
+
+def _line(name: str, x: str, row: str, colour: str, dash: str, width: float = 2) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines",
         "name": name,
-        "x": ref("share"),
+        "x": ref(x),
         "y": ref(row),
         "line": {"color": colour, "width": width, "dash": dash},
         "hovertemplate": "%{x:.1%} removed: %{y:.1%}<extra>" + name + "</extra>",
     }
 
 
-def _band(theme: Theme, name: str, low: str, high: str, fill: str) -> list[dict[str, Any]]:
-    edge = {"type": "scatter", "mode": "lines", "x": ref("share"), "line": {"width": 0}, "hoverinfo": "skip"}
+def _band(name: str, x: str, low: str, high: str, fill: str) -> list[dict[str, Any]]:
+    edge = {"type": "scatter", "mode": "lines", "x": ref(x), "line": {"width": 0}, "hoverinfo": "skip"}
     return [
         edge | {"name": f"{name}, upper", "y": ref(high)},
         edge | {"name": f"{name}, lower", "y": ref(low), "fill": "tonexty", "fillcolor": fill},
     ]
 
 
-def curve(theme: Theme, also: bool) -> dict[str, Any]:
-    """Measured accuracy against the share of units removed, the slider's place marked on it."""
+AXES = {
+    "units": ("share", "units removed"),
+    "params": ("share_params", "parameters removed, of the whole network"),
+    "macs": ("share_macs", "multiply-adds removed, of the whole network"),
+}
+
+
+def curve(theme: Theme, also: bool, by: str) -> dict[str, Any]:
+    """Measured accuracy against what is removed (``by`` units, params or macs), the slider's place marked."""
+    x, title = AXES[by]
     data = [
-        *_band(theme, "random, mean ± sd", "random_low", "random_high", theme.null_soft),
-        *_band(theme, "95 % interval", "low", "high", theme.band),
-        _line("random", "random", theme.null, "dot"),
-        _line("other end first", "reverse", theme.data[1], "dashdot"),
+        *_band("random, mean ± sd", x, "random_low", "random_high", theme.null_soft),
+        *_band("95 % interval", x, "low", "high", theme.band),
+        _line("random", x, "random", theme.null, "dot"),
+        _line("other end first", x, "reverse", theme.data[1], "dashdot"),
     ]
     if also:
-        data.append(_line("second criterion", "also", theme.data[2], "dash"))
+        data.append(_line("second criterion", x, "also", theme.data[2], "dash"))
     data += [
-        _line("criterion", "main", theme.data[0], "solid", 2.5),
+        _line("criterion", x, "main", theme.data[0], "solid", 2.5),
         {
             "type": "scatter",
             "mode": "markers",
             "name": "slider",
-            "x": [ref("share", pick="frac", scale=100)],
+            "x": [ref(x, pick="frac", scale=100)],
             "y": [ref("main", pick="frac", scale=100)],
             "marker": {"size": 12, "color": theme.panel, "line": {"width": 3, "color": theme.accent}},
             "hoverinfo": "skip",
@@ -84,8 +104,8 @@ def curve(theme: Theme, also: bool) -> dict[str, Any]:
         "type": "line",
         "xref": "x",
         "yref": "paper",
-        "x0": ref("share", pick="frac", scale=100),
-        "x1": ref("share", pick="frac", scale=100),
+        "x0": ref(x, pick="frac", scale=100),
+        "x1": ref(x, pick="frac", scale=100),
         "y0": 0,
         "y1": 1,
         "line": {"color": theme.accent, "width": 1, "dash": "dot"},
@@ -97,7 +117,8 @@ def curve(theme: Theme, also: bool) -> dict[str, Any]:
             margin={"l": 52, "r": 196, "t": 12, "b": 44},
             annotations=notes,
             shapes=[cursor],
-            xaxis=axis(theme, "units removed", range=[0, 1.004], tickformat=".0%", showgrid=False),
+            xaxis=axis(theme, title, tickformat=".0%", showgrid=False)
+            | ({"range": [0, 1.004]} if by == "units" else {"rangemode": "tozero"}),
             yaxis=axis(theme, "accuracy, measured", range=[0, 1.02], tickformat=".0%"),
         ),
     }
@@ -231,4 +252,32 @@ def texts() -> dict[str, Any]:
         "pruning-big-note": ref("note", pick="frac", scale=100),
         "pruning-chip": ref("chip"),
         "pruning-chip-note": ref("chip_note"),
+        "pruning-after": ref("after", pick="frac", scale=100),
+    }
+
+
+def frame_potential(theme: Theme) -> dict[str, Any]:
+    """Frame potential of the units left, along the same order as the curve (the seed author's drawing)."""
+
+    def line(name: str, row: str, colour: str, dash: str) -> dict[str, Any]:
+        return {
+            "type": "scatter",
+            "mode": "lines",
+            "name": name,
+            "x": ref("share"),
+            "y": ref(row),
+            "line": {"color": colour, "width": 2, "dash": dash},
+            "hovertemplate": name + ", %{x:.0%} removed: %{y:.4f}<extra></extra>",
+        }
+
+    return {
+        "data": [
+            line("of this order", "potential", theme.data[0], "solid"),
+            line("random directions", "potential_null", theme.null, "dot"),
+        ],
+        "layout": base_layout(
+            theme,
+            xaxis=axis(theme, "units removed", range=[0, 1], tickformat=".0%", showgrid=False),
+            yaxis=axis(theme, "FP / n²", type="log"),
+        ),
     }

@@ -24,12 +24,22 @@ HOW_SURFACE = parts.paragraphs(
     "For every recorded epoch a coarse curve (25 levels, at most 1,000 held-out examples) of this layer and order. The "
     "line is the largest share that can go before accuracy first falls by more than one point of that epoch's own."
 )
+HOW_POTENTIAL = parts.paragraphs(
+    "FP / n² = Σᵢⱼ⟨ŵᵢ, ŵⱼ⟩² / n² of the n units that are left at each level of the same order: 1 if all point one way, "
+    "1/n if all are orthogonal. Dotted: its expectation for random directions, (n + n(n−1)/d) / n².",
+    "Sources of Redundancy in Neural Networks; Benedetto & Fickus 2003 for the frame potential.",
+)
 HOW_LAYERS = parts.paragraphs(
     "One layer pruned at a time, all others whole, no retraining (Li et al. 2016, section 3.2): 25 levels, at most "
     "1,000 held-out examples. The last layer is left out: its units are the classes."
 )
 
 
+TAKE = (
+    ("mask-json", "Save mask (JSON)"),
+    ("mask-state", "Save mask (PyTorch)"),
+    ("model", "Export smaller model"),
+)
 REDUNDANT = (
     ("one-per-cluster", "All but one of each cluster"),
     ("whole-cluster", "One whole cluster"),
@@ -57,11 +67,31 @@ def layout() -> html.Section:
                 how=HOW_SURFACE,
                 size="low",
             ),
+            parts.figure_card(
+                "potential", "Frame potential along the way", note="of the units left", how=HOW_POTENTIAL, size="low"
+            ),
             parts.figure_card("sensitivity", "Layer by layer", note="one at a time", how=HOW_LAYERS, size="low"),
         ],
         [
             parts.readout("pruning", error=True, chip="pruning-chip", chip_note_id="pruning-chip-note"),
-            *parts.controls("frac", "crit", "also", "loss"),
+            *parts.controls("frac", "crit", "scope", "xaxis", "loss"),
+            html.Div(
+                className="card",
+                children=[
+                    html.H2("After removal"),
+                    html.P(id="pruning-after", className="card-text"),
+                    html.P("A mask shrinks nothing; the smaller model does.", className="card-text"),
+                    html.Div(
+                        className="stack",
+                        children=[
+                            html.Button(
+                                words, type="button", className="small", **{"data-do": "take", "data-kind": kind}
+                            )
+                            for kind, words in TAKE
+                        ],
+                    ),
+                ],
+            ),
             html.Div(
                 className="card",
                 children=[
@@ -78,5 +108,6 @@ def layout() -> html.Section:
                     ),
                 ],
             ),
+            parts.more("also"),
         ],
     )

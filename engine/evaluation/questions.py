@@ -16,6 +16,8 @@ from prunescope.engine.geometry import frame_potential
 from prunescope.engine.pruning import (
     PruningError,
     accuracy_of,
+    global_curve,
+    global_order,
     rank_units,
     stream_curve,
     summary,
@@ -28,48 +30,50 @@ RANDOM_ROUNDS = 5
 # Enough examples for a first answer within ± 6 points, few enough to be there at once.
 FIRST_EXAMPLES = 256
 SURFACE_LEVELS = 24
+GLOBAL_LEVELS = 48
 SURFACE_EXAMPLES = 1000
 
 
 def order_of(subject: Subject, layer: str, criterion: str, seed: int = 0) -> np.ndarray:
     """Units of a layer, first removed first; criteria that look at data see training examples only."""
     inputs, targets = subject.calibration
-    initial = subject.initial.get(f"{layer}.weight")
     return rank_units(
         subject.model,
         layer,
-        criterion=criterion,
-        inputs=inputs,
-        targets=targets,
-        initial_weights=None if initial is None else initial.reshape(len(initial), -1),
-        seed=seed,
+        criterion,
+        inputs,
+        targets,
+        seed,
+        initial=subject.initial.get(f"{layer}.weight"),
     )
 
 
 def curves(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
-    """Accuracy at every level for each criterion, and for random orders; the main criterion first."""
+    """Accuracy at every level for each criterion, and for random orders; the main criterion first.
+
+    With several ``layers`` they are pruned together, each by the same share, at 49 levels.
+    """
     subject = subjects.at(ask["run"], float(ask["epoch"]))
-    layer = ask["layer"]
-    orders: list[tuple[str, int, np.ndarray]] = [
-        (criterion, 0, order_of(subject, layer, criterion)) for criterion in ask["criteria"]
-    ]
-    orders += [("random", seed, order_of(subject, layer, "random", seed)) for seed in range(RANDOM_ROUNDS)]
-    running = {
-        (criterion, seed): stream_curve(
-            subject.model, layer, order, subject.inputs, subject.targets, batch=FIRST_EXAMPLES
-        )
-        for criterion, seed, order in orders
-    }
+    layers = ask["layers"]
+    wanted = [(criterion, 0) for criterion in ask["criteria"]]
+    wanted += [("random", seed) for seed in range(RANDOM_ROUNDS)]
+    running = {key: _curve_of(subject, layers, *key) for key in wanted}
     # In turns: every line gets its first answer before any is refined, so that the picture is whole at once.
     while running:
-        for criterion, seed, order in orders:
-            part = next(running[criterion, seed], None) if (criterion, seed) in running else None
-            if part is None:
-                running.pop((criterion, seed), None)
-                continue
+        for key in wanted:
+            answer = next(running[key], None) if key in running else None
+            if answer is None:
+                running.pop(key, None)
+            else:
+                yield answer | {"criterion": key[0], "seed": key[1]}
+
+
+def _curve_of(subject: Subject, layers: list[str], criterion: str, seed: int) -> Iterator[Answer]:
+    if len(layers) == 1:
+        order = order_of(subject, layers[0], criterion, seed)
+        parts = stream_curve(subject.model, layers[0], order, subject.inputs, subject.targets, batch=FIRST_EXAMPLES)
+        for part in parts:
             yield {
-                "criterion": criterion,
-                "seed": seed,
                 "order": order.tolist(),
                 "removed": part.removed.tolist(),
                 "correct": part.correct.tolist(),
@@ -77,6 +81,20 @@ def curves(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
                 "total": part.n_total,
                 "path": part.path,
             }
+        return
+    inputs, targets = subject.calibration
+    pairs = global_order(subject.model, layers, criterion, inputs, targets, seed)
+    levels = sorted({round(i * len(pairs) / GLOBAL_LEVELS) for i in range(GLOBAL_LEVELS + 1)})
+    for count in _stages(subject):
+        found = global_curve(subject.model, pairs, subject.inputs[:count], subject.targets[:count], levels=levels)
+        yield {
+            "order": [],
+            "removed": found.removed.tolist(),
+            "correct": found.correct.tolist(),
+            "seen": count,
+            "total": len(subject.targets),
+            "path": found.path,
+        }
 
 
 def ablation(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
@@ -211,7 +229,9 @@ def _levels(n_units: int) -> list[int]:
 
 def _curve(subject: Subject, layer: str, order: np.ndarray, levels: list[int], count: int) -> Answer:
     part = None
-    for part in stream_curve(subject.model, layer, order, subject.inputs[:count], subject.targets[:count], levels=levels):
+    for part in stream_curve(
+        subject.model, layer, order, subject.inputs[:count], subject.targets[:count], levels=levels
+    ):
         pass
     assert part is not None
     return {
@@ -221,4 +241,3 @@ def _curve(subject: Subject, layer: str, order: np.ndarray, levels: list[int], c
         "seen": count,
         "total": len(subject.targets),
     }
-
