@@ -1,7 +1,9 @@
 """Masks: the full-size network computing as if units were gone, and what to hand to others."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -41,9 +43,7 @@ def mask_units(
     """
     wanted = {layer: removed if removed is not None else ()} if isinstance(layer, str) else dict(layer)
     removal = _network(model, input_shape).removal({name: list(units) for name, units in wanted.items()})
-    if len({node.target for node in removal.stops if node.op == "call_module"}) != len(removal.inputs) or any(
-        node.op != "call_module" for node in removal.stops
-    ):
+    if any(node.op != "call_module" for node in removal.stops):
         raise PruningError("a sum in the forward reads these units, where no hook can stand: use masked().")
     handles = []
     try:
@@ -147,6 +147,33 @@ def mask_state_dict(
         state[f"{name}_orig"] = state.pop(name)
         state[f"{name}_mask"] = mask
     return state
+
+
+def save_mask(
+    model: nn.Module,
+    removed: Mapping[str, Units],
+    path: str | Path,
+    *,
+    input_shape: Sequence[int] | None = None,
+) -> Path:
+    """Write a mask: JSON for a path ending in .json, torch.nn.utils.prune's state dict for .pt.
+
+    A mask shrinks nothing: the model keeps its size and its speed. `remove_units` makes it smaller.
+
+    Raises
+    ------
+    PruningError
+        For another ending, or units that cannot be masked.
+    """
+    target = Path(path)
+    if target.suffix == ".json":
+        text = json.dumps(mask_json(model, removed, input_shape=input_shape), indent=1)
+        target.write_text(text + "\n", encoding="utf-8")
+    elif target.suffix == ".pt":
+        torch.save(mask_state_dict(model, removed, input_shape=input_shape), target)
+    else:
+        raise PruningError(f"path {target.name!r}: end it in .json (units) or .pt (torch state dict).")
+    return target
 
 
 def _network(model: nn.Module | Network, input_shape: Sequence[int] | None) -> Network:

@@ -5,7 +5,7 @@ for a batch and `Program.after` re-runs the rest for each mask.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class Program:
             values[node] = inputs if node.op == "placeholder" else self.call(node, values)
             for used in node.all_input_nodes:
                 # Freed at its last use, so that memory does not grow with depth.
-                if self.last_use[used] is node:
+                if self.last_use[used] is node and used not in self.live:
                     del values[used]
         return {node: values[node] for node in self.live}
 
@@ -163,3 +163,16 @@ def footprint(program: Program, inputs: Tensor) -> int:
             if program.last_use[used] is node:
                 del values[used]
     return -(-(live + 4 * largest) // max(1, len(few)))
+
+
+def upto(network: Network, node: fx.Node | None) -> Program:
+    """A program whose `before` gives one node's value; of the whole network, ready for `after`, if None."""
+    if node is None:
+        return cut(network, [])
+    needed = {node}
+    for at in reversed(network.module.graph.nodes):
+        if at in needed:
+            needed.update(at.all_input_nodes)
+    whole = cut(network, [])
+    first = tuple(n for n in network.module.graph.nodes if n in needed)
+    return replace(whole, first=first, rest=(), live=frozenset({node}))

@@ -57,15 +57,11 @@ def remove(
 
 
 def group_of(
-    model: nn.Module | Network,
-    layer: str,
-    units: Units,
-    *,
-    input_shape: Sequence[int] | None = None,
+    model: nn.Module | Network, removed: Mapping[str, Units], *, input_shape: Sequence[int] | None = None
 ) -> dict[str, tuple[int, ...]]:
     """Every unit that goes when these go: layer -> units, the asked ones included."""
     network = trace(model, None if input_shape is None else len(input_shape) + 1)
-    return network.removal({layer: list(units)}).group
+    return network.removal({layer: list(units) for layer, units in removed.items()}).group
 
 
 def _check(network: Network, removal: Removal) -> None:
