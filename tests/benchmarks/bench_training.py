@@ -179,18 +179,19 @@ def recording_share(folder: str, epochs: int) -> tuple[float, float]:
     return (timed.seconds + copied) / wall, wall / epochs
 
 
-def large_layer(folder: str, repeats: int = 20) -> list[float]:
-    """Milliseconds on the training thread to record one layer of 512 × 4608."""
+def large_layer(folder: str, repeats: int = 20) -> tuple[float, float]:
+    """Milliseconds to record one layer of 512 × 4608: median wall time and median CPU time of the thread."""
     store = Store(folder)
     model = nn.Sequential(nn.Conv2d(512, 512, 3, bias=False))
-    milliseconds = []
+    wall, cpu = [], []
     with store.writer(store.create_run({}, name="large")) as writer:
         writer.declare(unit_layers(model), total_epochs=repeats)
         for epoch in range(repeats):
-            begun = time.perf_counter()
+            begun, begun_cpu = time.perf_counter(), time.thread_time()
             writer.commit(float(epoch), state_arrays(model), {"loss": 0.0})
-            milliseconds.append(1000 * (time.perf_counter() - begun))
-    return milliseconds
+            wall.append(time.perf_counter() - begun)
+            cpu.append(time.thread_time() - begun_cpu)
+    return 1000 * statistics.median(wall), 1000 * statistics.median(cpu)
 
 
 def main() -> None:
@@ -231,9 +232,9 @@ def main() -> None:
         ),
         ("recording every epoch, share of wall time (LeNet, 60,000)", "≤ 2%", f"{100 * share:.2f}%"),
         (
-            "one 512×4608 layer on the training thread, median (largest)",
+            "one 512×4608 layer on the training thread, median (its CPU)",
             "≤ 50 ms",
-            f"{statistics.median(layer):.0f} ({max(layer):.0f}) ms",
+            f"{layer[0]:.0f} ({layer[1]:.0f}) ms",
         ),
     ]
     for promise, wanted, measured in rows:

@@ -96,7 +96,8 @@ def endless_writer(store: Store) -> Iterator[Callable[[str], subprocess.Popen[st
     yield start
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 _FORBIDDEN = (

@@ -106,6 +106,11 @@ def test_a_tensor_that_was_declared_must_be_there_in_its_shape(run, writer, tens
     assert run.head.n_snapshots == 0
 
 
+def test_layers_are_declared_before_the_first_commit(store, run_id, tensors):
+    with store.writer(run_id) as writer, pytest.raises(StoreError, match="declare"):
+        writer.commit(0, tensors(0), {})
+
+
 def test_a_metric_must_be_a_number(writer, tensors):
     with pytest.raises(StoreError, match=r"metric 'loss': 'much' is not a number"):
         writer.commit(0, tensors(0), {"loss": "much"})

@@ -157,6 +157,12 @@ def test_a_stop_that_an_earlier_process_never_read_does_not_end_the_resumed_one(
     assert train_run(store, stopped.id).status == "done"
 
 
+def test_a_stop_asked_of_a_queued_run_holds(store, config):
+    run = store.run(store.create_run(config.to_dict(), name="waiting"))
+    run.request("stop")
+    assert train_run(store, run.id).status == "stopped"
+
+
 def test_a_finished_run_is_not_trained_again(store, config, monkeypatch):
     run = train(config, store)
     monkeypatch.setattr(session, "work", None)
