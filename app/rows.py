@@ -7,11 +7,13 @@ epochs only, a gap repairs itself, and a page that comes back asks for all it mi
 
 import json
 import struct
+import tempfile
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -27,6 +29,8 @@ from prunescope.app.state import read_view
 from prunescope.engine.store import Run, Store, StoreError
 
 Row = Mapping[str, Any]
+
+TAKE_AWAY = {"mask-json": ".json", "mask-state": ".pt", "model": ".pt"}
 
 # A computed run stays in memory until these many bytes of others have been asked for since.
 KEEP_BYTES = 256 * 2**20
@@ -261,6 +265,34 @@ def register(server: Any, store: Store, evaluator: Evaluator) -> RowServer:
         except (ValueError, StoreError) as error:
             return problem(422, str(error))
         return {"units": chosen}
+
+    @routes.get("/api/take-away")
+    def take_away() -> Any:
+        """A mask, or the state dict of the physically smaller network, as a file."""
+        view = read_view(request.args)
+        kind = request.args.get("kind", "")
+        if kind not in TAKE_AWAY:
+            return problem(400, "This kind of file is unknown.", kind[:40], f"Use one of {', '.join(TAKE_AWAY)}.")
+        try:
+            run = store.run(view["run"])
+            layer = chosen_layer(run, view["layer"])
+            epoch = request.args.get("epoch", -1.0, type=float)
+            count = min(round(float(view["frac"]) / 100 * layer.units), layer.units - 1)
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "file"
+                list(
+                    evaluator.ask(
+                        "take_away", run=run.id, layer=layer.name, epoch=epoch, criterion=view["crit"],
+                        count=count, kind=kind, path=str(path),
+                    )
+                )  # fmt: skip
+                data = path.read_bytes()
+        except (ValueError, StoreError, OSError) as error:
+            return problem(422, str(error))
+        name = f"{run.id}_{layer.name}_epoch-{epoch:g}_{kind}_{count}-removed{TAKE_AWAY[kind]}"
+        return Response(
+            data, mimetype="application/octet-stream", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+        )
 
     server.register_blueprint(routes)
     return row_server

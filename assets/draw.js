@@ -76,7 +76,7 @@ window.prunescope = window.prunescope || {};
     const failed = feeds.find((one) => one.error);
     let text = "";
     if (failed) text = failed.error;
-    else if (!feed.epochs.length) text = feed.busy ? "Computing …" : "Waiting for the first snapshot …";
+    else if (!feed.epochs.length) text = feed.busy ? (ps.spec().answers.includes(feed.name) ? "Measuring … the first time, the evaluator takes some seconds to start." : "Computing …") : "Waiting for the first snapshot …";
     else if (feed.busy && feed.total - feed.epochs.length > 1) text = `Computed ${feed.epochs.length} of ${feed.total} epochs …`;
     if (note.textContent !== text) note.textContent = text;
     note.classList.toggle("is-error", Boolean(failed));

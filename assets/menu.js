@@ -11,6 +11,7 @@ window.prunescope = window.prunescope || {};
     return parts.filter(Boolean).join("_").replace(/[^\w.-]+/g, "-") + "." + ending;
   }
 
+  ps.save = save;
   function save(blob, name) {
     const link = el("a", { href: URL.createObjectURL(blob), download: name });
     document.body.append(link);

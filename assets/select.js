@@ -41,6 +41,17 @@ window.prunescope = window.prunescope || {};
     });
   };
 
+  // A mask or a smaller network: the server measures, names and sends the file.
+  ps.takeAway = async function (kind) {
+    const view = ps.view();
+    const curve = ps.feed("curve");
+    const query = new URLSearchParams({ run: view.run, layer: view.layer, crit: view.crit, frac: view.frac, kind, epoch: curve.epochs[ps.cursor(curve)] });
+    const answer = await fetch("/api/take-away?" + query);
+    if (!answer.ok) { const told = await answer.json().catch(() => ({})); ps.toast([told.error, told.do].filter(Boolean).join(" ")); return; }
+    const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition"))[1];
+    ps.save(await answer.blob(), name);
+  };
+
   ps.redundancy = async function (kind) {
     const view = ps.view();
     const curve = ps.feed("curve");

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds.words import chosen_layer, epoch_text
 from prunescope.app.figures import pruning as figures

@@ -6,7 +6,15 @@ from prunescope.app.figures.template import ref
 from prunescope.app.figures.theme import Theme, axis, base_layout, label
 from prunescope.engine.pruning.criteria import CRITERIA
 
-PATH  # Each quantity as a label at a curve has room for; the long form is the engine's.
+# How the curve was computed, for the readout.
+PATH_WORDS = {
+    "linear-consumer": "fast path: next layer built up",
+    "conv-consumer": "fast path: next convolution built up",
+    "prefix": "slower path: what comes before computed once",
+    "full": "slowest path: the whole network at every level",
+}
+
+# Each quantity as a label at a curve has room for; the long form is the engine's.
 _SHORT = {
     "l1": "L1 norm",
     "l2": "L2 norm",

@@ -1,7 +1,6 @@
 """What lies over every page: the selected units' price, and one unit's drawer."""
 
 from dash import html
-
 from prunescope.app.pages import parts
 
 

@@ -1,7 +1,6 @@
 """What can be removed, and since when?"""
 
 from dash import html
-
 from prunescope.app.pages import parts
 
 HOW_CURVE = parts.paragraphs(

@@ -4,25 +4,26 @@ A generator yields often, so that a newer question can take its place, and the l
 yields is exact unless it says otherwise.
 """
 
-import time
+import json
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-
 from prunescope.engine.evaluation.subject import Subject, Subjects
-from prunescope.engine.geometry import frame_potential
 from prunescope.engine.pruning import (
     PruningError,
     accuracy_of,
     global_curve,
     global_order,
+    mask_json,
+    mask_state_dict,
     rank_units,
+    remove,
     stream_curve,
     summary,
     unit_ablation,
-    wilson_interval,
 )
 
 Answer = dict[str, Any]
@@ -31,6 +32,8 @@ RANDOM_ROUNDS = 5
 FIRST_EXAMPLES = 256
 SURFACE_LEVELS = 24
 GLOBAL_LEVELS = 48
+SIZE_LEVELS = 12
+LATENCY_RUNS = 9
 SURFACE_EXAMPLES = 1000
 
 
@@ -171,32 +174,45 @@ def joint(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
 
 
 def sizes(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
-    """Parameters, multiply-adds and measured latency before and after removing ``count`` units."""
+    """Parameters, multiply-adds and latency of the physically smaller network at some levels of removal."""
     subject = subjects.at(ask["run"], float(ask["epoch"]))
-    order = order_of(subject, ask["layer"], ask["criterion"])
-    count = min(int(ask["count"]), len(order) - 1)
-    found = summary(
-        subject.model,
-        {ask["layer"]: np.sort(order[:count])},
-        tuple(subject.inputs.shape[1:]),
-        measure_latency=True,
-    )
-    yield {name: getattr(found, name) for name in found._fields} if hasattr(found, "_fields") else dict(vars(found))
+    layer = ask["layer"]
+    order = order_of(subject, layer, ask["criterion"])
+    shape = tuple(subject.inputs.shape[1:])
+    found: dict[str, list[float]] = {"removed": [], "params": [], "macs": [], "latency": []}
+    # The last unit cannot be removed physically: a layer of no units is no network.
+    for level in sorted({min(round(i * len(order) / SIZE_LEVELS), len(order) - 1) for i in range(SIZE_LEVELS + 1)}):
+        after = summary(subject.model, {layer: np.sort(order[:level])}, shape, latency_runs=LATENCY_RUNS).after
+        found["removed"].append(level)
+        found["params"].append(after.parameters)
+        found["macs"].append(after.macs)
+        found["latency"].append(after.latency or 0.0)
+        yield {"tick": True}
+    yield dict(found)
 
 
-def frame_potentials(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
-    """Frame potential of the units that are left, level by level, along one order."""
+def take_away(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
+    """Write a mask or the smaller network to ``ask["path"]``, which the dashboard chose."""
     subject = subjects.at(ask["run"], float(ask["epoch"]))
-    weights = subject.model.get_parameter(f"{ask['layer']}.weight").detach().flatten(1).numpy()
-    order = order_of(subject, ask["layer"], ask["criterion"])
-    began = time.monotonic()
-    values: list[float] = []
-    for m in range(len(order)):
-        values.append(float(frame_potential(weights[np.sort(order[m:])])))
-        if time.monotonic() - began > 0.05:
-            began = time.monotonic()
-            yield {"tick": True}
-    yield {"values": [*values, 0.0]}
+    layer, kind, path = ask["layer"], ask["kind"], ask["path"]
+    order = order_of(subject, layer, ask["criterion"])
+    removed = {layer: np.sort(order[: int(ask["count"])])}
+    shape = tuple(subject.inputs.shape[1:])
+    if kind == "mask-json":
+        told = mask_json(subject.model, removed, input_shape=shape) | {
+            "run": ask["run"],
+            "epoch": subject.epoch,
+            "criterion": ask["criterion"],
+            "note": "A mask shrinks nothing: export the smaller model for that.",
+        }
+        Path(path).write_text(json.dumps(told, indent=1))
+    elif kind == "mask-state":
+        torch.save(mask_state_dict(subject.model, removed, input_shape=shape), path)
+    elif kind == "model":
+        torch.save(remove(subject.model, removed, input_shape=shape).state_dict(), path)
+    else:
+        raise PruningError(f"kind: {kind!r} is unknown. Use mask-json, mask-state or model.")
+    yield {"path": path}
 
 
 QUESTIONS: dict[str, Callable[[Subjects, dict[str, Any]], Iterator[Answer]]] = {
@@ -207,14 +223,8 @@ QUESTIONS: dict[str, Callable[[Subjects, dict[str, Any]], Iterator[Answer]]] = {
     "selection": selection,
     "joint": joint,
     "sizes": sizes,
-    "frame_potentials": frame_potentials,
+    "take_away": take_away,
 }
-
-
-def interval(correct: int, seen: int) -> tuple[float, float]:
-    """95 % Wilson interval of an accuracy, as shares."""
-    low, high = wilson_interval(correct, seen)
-    return float(low), float(high)
 
 
 def _stages(subject: Subject) -> list[int]:
@@ -228,12 +238,7 @@ def _levels(n_units: int) -> list[int]:
 
 
 def _curve(subject: Subject, layer: str, order: np.ndarray, levels: list[int], count: int) -> Answer:
-    part = None
-    for part in stream_curve(
-        subject.model, layer, order, subject.inputs[:count], subject.targets[:count], levels=levels
-    ):
-        pass
-    assert part is not None
+    *_, part = stream_curve(subject.model, layer, order, subject.inputs[:count], subject.targets[:count], levels=levels)
     return {
         "removed": np.asarray(part.removed).tolist(),
         "units": len(order),

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
-
 from prunescope.engine.config import RunConfig
 from prunescope.engine.custom import is_custom, load_callable
 from prunescope.engine.data import load_for
 from prunescope.engine.models import build_for
 from prunescope.engine.store import Run, Store
+from torch import nn
 
 # Criteria that look at data rank on training examples, so that the accuracy is measured on others.
 CALIBRATION = 512
