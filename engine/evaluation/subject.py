@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from prunescope.engine.config import RunConfig
-from prunescope.engine.custom import load_callable
+from prunescope.engine.custom import is_custom, load_callable
 from prunescope.engine.data import load_for
 from prunescope.engine.models import build_for
 from prunescope.engine.store import Run, Store
@@ -103,7 +103,7 @@ class Subjects:
 
     def _bring_up(self, run: Run) -> _Loaded:
         initial = run.arrays(float(run.epochs[0]))
-        if run.kind == "train":
+        if run.kind == "train" and not _names_code(run):
             config = RunConfig.from_dict(run.config)
             dataset = load_for(config)
             model = build_for(config, dataset)
@@ -131,12 +131,12 @@ class Subjects:
                 "Start the dashboard with --model module:callable (a function that returns the network), and "
                 "--data module:callable (one that returns held-out inputs and targets) unless they were recorded."
             )
-        model = load_callable(self._own_model, field="model")()
+        model = load_callable(self._own_model)()
         recorded = run.evaluation_data()
         if recorded is not None:
             inputs, targets = (torch.from_numpy(np.array(array)) for array in recorded)
         elif self._own_data is not None:
-            inputs, targets = (torch.as_tensor(part) for part in load_callable(self._own_data, field="data")())
+            inputs, targets = (torch.as_tensor(part) for part in load_callable(self._own_data)())
         else:
             raise CannotEvaluate(
                 f"{run.name}: no examples to measure on. Start the dashboard with --data module:callable, or give "
@@ -149,6 +149,11 @@ def set_threads() -> None:
     """Leave one core to the training: answers may take longer, the training must not."""
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     torch.set_grad_enabled(False)
+
+
+def _names_code(run: Run) -> bool:
+    """Whether a run's own settings name code to import: a run folder may be a stranger's, so it is not."""
+    return any(is_custom(str(run.config.get(key, ""))) for key in ("model", "dataset"))
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,106 @@
+"""The dashboard's end of the evaluator process: started when first asked, ended with the dashboard."""
+
+import itertools
+import json
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+class EvaluatorError(ValueError):
+    """What the evaluator could not answer, as a sentence for the page."""
+
+
+class Evaluator:
+    """Asks questions about recorded networks; safe from many threads.
+
+    Parameters
+    ----------
+    model, data : ``module:callable`` named on the command line, for runs of own training loops
+    """
+
+    def __init__(self, logdir: Path, *, model: str | None = None, data: str | None = None):
+        self._command = [sys.executable, "-m", "prunescope.engine.evaluation.service", "--logdir", str(logdir)]
+        for flag, value in (("--model", model), ("--data", data)):
+            if value is not None:
+                self._command += [flag, value]
+        self._process: subprocess.Popen[str] | None = None
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, queue.SimpleQueue[dict[str, Any]]] = {}
+        self._lock = threading.Lock()
+
+    def ask(self, question: str, *, priority: int = 0, **details: Any) -> Iterator[dict[str, Any]]:
+        """Ever better answers; closing the iterator stops the work on them.
+
+        Raises
+        ------
+        EvaluatorError
+            If the question cannot be answered, or the process ended.
+        """
+        number = next(self._numbers)
+        inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._waiting[number] = inbox
+        finished = False
+        try:
+            self._send({"id": number, "ask": question, "priority": priority} | details)
+            while True:
+                message = inbox.get()
+                if "part" in message:
+                    yield message["part"]
+                    continue
+                finished = True
+                if "error" in message:
+                    raise EvaluatorError(message["error"])
+                return
+        finally:
+            self._waiting.pop(number, None)
+            if not finished:
+                self._send({"id": number, "cancel": True}, start=False)
+
+    def close(self) -> None:
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            process.wait()
+
+    def _send(self, message: dict[str, Any], *, start: bool = True) -> None:
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                if not start:
+                    return
+                self._start()
+            process = self._process
+            assert process is not None and process.stdin is not None  # _start made them
+            try:
+                process.stdin.write(json.dumps(message) + "\n")
+                process.stdin.flush()
+            except OSError:
+                # The reader thread tells all who wait that the process has ended.
+                return
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            # Ctrl-C is for the dashboard, which then ends this process by closing its stdin.
+            start_new_session=True,
+        )
+        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None  # opened as a pipe
+        for line in process.stdout:
+            message = json.loads(line)
+            inbox = self._waiting.get(message["id"])
+            if inbox is not None:
+                inbox.put(message)
+        code = process.wait()
+        for inbox in list(self._waiting.values()):
+            inbox.put({"error": f"The evaluator ended (exit code {code}). Ask again: it is started anew."})

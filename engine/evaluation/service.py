@@ -1,0 +1,109 @@
+"""The evaluator process: ``python -m prunescope.engine.evaluation.service --logdir runs``.
+
+Questions come in on stdin and answers go out on stdout, a JSON object a line. All open questions are
+worked on in turns, the most urgent first and of equals the newest, so that an answer to the slider in
+the user's hand never waits for a picture that fills in the background. It ends with its stdin.
+"""
+
+import argparse
+import json
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from prunescope.engine.evaluation.questions import QUESTIONS
+from prunescope.engine.evaluation.subject import Subjects, set_threads
+from prunescope.engine.store import Store, StoreError
+
+
+@dataclass
+class Job:
+    id: int
+    priority: int
+    answers: Iterator[dict[str, Any]]
+
+
+class Service:
+    """Works on open questions in turns."""
+
+    def __init__(self, subjects: Subjects, out: TextIO):
+        self._subjects = subjects
+        self._out = out
+        self._jobs: dict[int, Job] = {}
+        self.inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        while True:
+            # Without work there is nothing to do but wait; with work, take only what has come.
+            try:
+                message = self.inbox.get(block=not self._jobs)
+            except queue.Empty:
+                self._step()
+                continue
+            if message is None:
+                return
+            self._take(message)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        number = message["id"]
+        if message.get("cancel"):
+            job = self._jobs.pop(number, None)
+            if job is not None:
+                job.answers.close()  # type: ignore[attr-defined]
+            return
+        question = QUESTIONS.get(message["ask"])
+        if question is None:
+            self._say(number, error=f"ask: {message['ask']!r} is unknown. Use one of {', '.join(QUESTIONS)}.")
+            return
+        self._jobs[number] = Job(number, int(message.get("priority", 0)), question(self._subjects, message))
+
+    def _step(self) -> None:
+        job = min(self._jobs.values(), key=lambda job: (job.priority, -job.id))
+        try:
+            answer = next(job.answers)
+        except StopIteration:
+            self._jobs.pop(job.id, None)
+            self._say(job.id, done=True)
+        except (ValueError, StoreError, KeyError, OSError) as problem:
+            self._jobs.pop(job.id, None)
+            self._say(job.id, error=str(problem) if not isinstance(problem, KeyError) else f"{problem} is missing")
+        except Exception as problem:
+            # A network of the user's own may fail in any way; the page says so and stays usable.
+            traceback.print_exc()
+            self._jobs.pop(job.id, None)
+            self._say(job.id, error=f"{type(problem).__name__}: {problem}")
+        else:
+            if not answer.get("tick"):
+                self._say(job.id, part=answer)
+
+    def _say(self, number: int, **what: Any) -> None:
+        self._out.write(json.dumps({"id": number} | what, allow_nan=False, default=float) + "\n")
+        self._out.flush()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="prunescope.engine.evaluation.service")
+    parser.add_argument("--logdir", required=True)
+    parser.add_argument("--model")
+    parser.add_argument("--data")
+    options = parser.parse_args(arguments)
+    set_threads()
+    # What a network of the user's own prints must not be taken for an answer.
+    out, sys.stdout = sys.stdout, sys.stderr
+    service = Service(Subjects(Store(options.logdir), model=options.model, data=options.data), out)
+
+    def read() -> None:
+        for line in sys.stdin:
+            service.inbox.put(json.loads(line))
+        service.inbox.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    service.run()
+
+
+if __name__ == "__main__":
+    main()
