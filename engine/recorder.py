@@ -106,7 +106,7 @@ class Recorder:
             self._writer = BackgroundWriter(
                 store, self.run_id, declaration, durable=durable, trouble=self._hear_trouble
             )
-            atexit.register(self.close)
+            atexit.register(self._close_at_exit)
             self._take(self._writer, 0.0, {})
         except Exception as error:  # a bad argument of whatever kind
             self._warn("start", f"recording is off: {error}")
@@ -145,12 +145,16 @@ class Recorder:
         """Write what still waits, and end the run as done (or, given an error, as failed)."""
         writer, self._writer = self._writer, None
         if writer is not None and os.getpid() == self._process:
-            atexit.unregister(self.close)
-            if not writer.end(*_ending(error or getattr(sys, "last_value", None)), _CLOSE_SECONDS):
+            atexit.unregister(self._close_at_exit)
+            if not writer.end(*_ending(error), _CLOSE_SECONDS):
                 self._warn(
                     "close", f"the disk has not answered for {_CLOSE_SECONDS:.0f} s: epochs may be lost"
                 )
         self._say()
+
+    def _close_at_exit(self) -> None:
+        """The program ends without `close`; an error that ended it was kept by Python."""
+        self.close(getattr(sys, "last_value", None))
 
     def _take(self, writer: BackgroundWriter, epoch: float, metrics: Mapping[str, Any]) -> None:
         """Copy the model and leave the copy to the writer, unless that is too far behind."""

@@ -10,7 +10,7 @@ import stat
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from prunescope.engine.store import files
@@ -22,6 +22,28 @@ _WAL = f"{DATABASE}-wal"
 _BUSY_SECONDS = 2.0
 # Values of this product are below 32 KiB in the database; more would be somebody's try to fill the memory.
 _LONGEST_VALUE = 1 << 20
+
+
+class ValueFile(NamedTuple):
+    """A value file as it was found.
+
+    Checksums cost twice as much as reading, so a file is checked once and then again when it has changed;
+    `verified` remembers the stamps of those that were good.
+    """
+
+    path: str
+    size: int
+    stamp: tuple[int, ...]
+    verified: dict[str, tuple[int, ...]]
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether these very bytes passed their check before."""
+        return self.verified.get(self.path) == self.stamp
+
+    def passed(self) -> None:
+        """Remember that they did."""
+        self.verified[self.path] = self.stamp
 
 
 class Database:
@@ -44,6 +66,7 @@ class Database:
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         self._frozen: tuple[object, ...] | None = None
         self._checked: set[str] = set()
+        self.verified: dict[str, tuple[int, ...]] = {}
 
     @property
     def is_open(self) -> bool:
@@ -101,8 +124,8 @@ class Database:
                 seen.append((found.st_ino, found.st_size, found.st_mtime_ns))
         return tuple(seen)
 
-    def value_path(self, filename: object) -> tuple[str, int]:
-        """Path and size of a value file.
+    def value_file(self, filename: object) -> "ValueFile":
+        """A value file, looked at but not read.
 
         Raises
         ------
@@ -125,13 +148,15 @@ class Database:
             raise RunDamaged(f"{self._name}: the file store/{filename} is missing") from None
         if not stat.S_ISREG(found.st_mode):
             raise RunDamaged(f"{self._name}: store/{filename} is not a regular file")
-        return path, found.st_size
+        stamp = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return ValueFile(path, found.st_size, stamp, self.verified)
 
     def _connect(self) -> sqlite3.Connection:
         if not files.is_folder(self.folder):
             raise RunDamaged(f"{self._name}: store/ is not a folder")
         check_companions(self.folder)
         self._checked.clear()
+        self.verified.clear()
         self._connection = connection = self._open()
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
         for pragma in ("query_only=1", "trusted_schema=0", "cell_size_check=1", "mmap_size=0"):
@@ -152,10 +177,11 @@ class Database:
         self._frozen = self.signature()
         if not self._has_log():
             return _open_uri(self.folder, "mode=ro&immutable=1")
+        connection = _open_uri(self.folder, "mode=ro")
         try:
-            connection = _open_uri(self.folder, "mode=ro")
             connection.execute("SELECT 1 FROM Cache LIMIT 1").fetchall()
         except sqlite3.OperationalError:
+            connection.close()
             # A killed writer's log, on media where SQLite may not make its index: read a copy.
             self._copy = tempfile.TemporaryDirectory(prefix="prunescope-")
             for name in (DATABASE, _WAL):

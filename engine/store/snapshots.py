@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ from numpy.typing import NDArray
 from prunescope.engine.store import files, keys, records
 from prunescope.engine.store.errors import RunDamaged, StoreError
 from prunescope.engine.store.layers import LayerInfo
-from prunescope.engine.store.reading import Database
+from prunescope.engine.store.reading import Database, ValueFile
 
 _RAW, _BINARY = 1, 2
+_THREADS = min(4, os.cpu_count() or 1)
+_WORTH_THREADS = 16 << 20
 _RANGE = "SELECT key, mode, filename, value FROM Cache WHERE key BETWEEN ? AND ? AND raw=1 ORDER BY key"
 Value = Sequence[Any]  # mode, filename, value
 
@@ -32,23 +35,27 @@ def read_rows(database: Database, layer: LayerInfo, index: int, epochs: Sequence
         raise RunDamaged(f"{_what(database, layer, missing)} is missing")
     shape = (layer.units, layer.fan_in)
     size = records.rows_size(layer.dtype, shape)
-    sources = []
+    jobs = []
     for epoch, (_, *value) in zip(epochs, found, strict=True):
         what = _what(database, layer, epoch)
-        sources.append(
-            (
-                what,
-                records.rows_header(layer.dtype, index, epoch, shape),
-                _source(database, value, size, what),
-            )
-        )
+        header = records.rows_header(layer.dtype, index, epoch, shape)
+        jobs.append((_source(database, value, size, what), header, what))
     # A stranger's rows may all name one small file, and claim terabytes.
-    paths = [source for *_, source in sources if isinstance(source, str)]
+    paths = [source.path for source, *_ in jobs if isinstance(source, ValueFile)]
     if len(set(paths)) != len(paths):
         raise RunDamaged(f"{_what(database, layer, epochs[0])}: several epochs share one file")
     rows = np.empty((len(epochs), *shape), np.float32)
-    for out, (what, header, source) in zip(rows, sources, strict=True):
-        _read_into(out, source, header, layer.dtype, size, what)
+
+    def read(at: int) -> None:
+        _read_into(rows[at], *jobs[at])
+
+    unverified = sum(isinstance(source, ValueFile) and not source.is_verified for source, *_ in jobs)
+    if unverified * size > _WORTH_THREADS:
+        with ThreadPoolExecutor(_THREADS) as pool:  # checksums leave the interpreter's lock
+            list(pool.map(read, range(len(jobs))))
+    else:
+        for at in range(len(jobs)):
+            read(at)
     return rows
 
 
@@ -85,16 +92,18 @@ def value_bytes(database: Database, value: Value, what: str) -> bytes:
         return inline
     if mode != _BINARY:
         raise RunDamaged(f"{what}: a value of mode {mode!r}, which is not read; only plain bytes are")
-    path, size = database.value_path(filename)
-    with os.fdopen(_open(path, what), "rb") as file:
-        return records.read_file(file, size, what)
+    found = database.value_file(filename)
+    with os.fdopen(_open(found.path, what), "rb") as file:
+        return records.read_file(file, found.size, what)
 
 
-def _source(database: Database, value: Value, size: int, what: str) -> bytes | str:
-    """The bytes of a value, or the path of its file; either of exactly `size` bytes."""
+def _source(database: Database, value: Value, size: int, what: str) -> bytes | ValueFile:
+    """The bytes of a value, or its file; either of exactly `size` bytes."""
     mode, filename, _ = value
+    source: bytes | ValueFile
     if mode == _BINARY:
-        source, found = database.value_path(filename)
+        source = database.value_file(filename)
+        found = source.size
     else:
         source = value_bytes(database, value, what)
         found = len(source)
@@ -106,28 +115,36 @@ def _source(database: Database, value: Value, size: int, what: str) -> bytes | s
 
 
 def _read_into(
-    out: NDArray[np.float32], source: bytes | str, header: records.Header, dtype: str, size: int, what: str
+    out: NDArray[np.float32], source: bytes | ValueFile, header: records.Header, what: str
 ) -> None:
     """Read one record into ``out``, shape (units, fan_in), and check it."""
     head, tail = bytearray(records.HEADER_SIZE), bytearray(records.TRAILER_SIZE)
-    halved = dtype == "float16"
+    size = len(source) if isinstance(source, bytes) else source.size
+    halved = header.content == records.HALF_ROWS
     payload = memoryview(bytearray(size - records.OVERHEAD)) if halved else memoryview(out).cast("B")
     if isinstance(source, bytes):
         head[:], tail[:] = source[: len(head)], source[-len(tail) :]
         payload[:] = source[len(head) : -len(tail)]
+        records.check(head, [payload], tail, header, what)
     else:
-        handle = _open(source, what)
-        try:
-            read = os.preadv(handle, [head, payload, tail], 0)
-            if read < size:
-                read += _read_rest(handle, [head, payload, tail], read)
-        finally:
-            os.close(handle)
-        if read != size:
-            raise RunDamaged(f"{what}: {read} bytes where {size} belong; it is cut")
-    records.check(head, [payload], tail, header, what)
+        _read_file(source, [head, payload, tail], what)
+        if not source.is_verified or records.header_of(head, what) != header:
+            records.check(head, [payload], tail, header, what)
+            source.passed()
     if halved:
         records.unhalve(payload, out)
+
+
+def _read_file(source: ValueFile, buffers: list[bytearray | memoryview], what: str) -> None:
+    handle = _open(source.path, what)
+    try:
+        read = os.preadv(handle, buffers, 0)
+        if read < source.size:
+            read += _read_rest(handle, buffers, read)
+    finally:
+        os.close(handle)
+    if read != source.size:
+        raise RunDamaged(f"{what}: {read} bytes where {source.size} belong; it is cut")
 
 
 def _read_rest(handle: int, buffers: list[bytearray | memoryview], done: int) -> int:
