@@ -48,14 +48,14 @@ def show_run(options: argparse.Namespace) -> int:
     epochs, log = shown.pop("epochs"), shown.pop("log")
     for key, value in shown.items():
         if isinstance(value, dict):
-            print(f"{key}:", *(f"  {name}: {item}" for name, item in value.items()), sep="\n")
+            say(f"{key}:", *(f"  {name}: {item}" for name, item in value.items()))
         elif isinstance(value, list):
-            print(f"{key}:", *(f"  {item}" for item in value), sep="\n")
+            say(f"{key}:", *(f"  {item}" for item in value))
         else:
-            print(f"{key}: {value}")
-    print(f"snapshots: {len(epochs)}" + (f", epoch {epochs[0]:g} to {epochs[-1]:g}" if epochs else ""))
+            say(f"{key}: {value}")
+    say(f"snapshots: {len(epochs)}" + (f", epoch {epochs[0]:g} to {epochs[-1]:g}" if epochs else ""))
     if log:
-        print("log:", *(f"  {line}" for line in log), sep="\n")
+        say("log:", *(f"  {line}" for line in log))
     return OK
 
 
@@ -93,16 +93,17 @@ def _row(run: Run) -> tuple[str, ...]:
         "–" if epoch is None else f"{epoch:g}" + (f"/{total:g}" if total else ""),
         f"{best['value']:.4f}" if best else "–",
         time.strftime("%Y-%m-%d %H:%M", time.localtime(shown["created"] or 0)),
-        _visible(shown["name"]),
+        shown["name"],
     )
-
-
-def _visible(text: str) -> str:
-    # A stranger's run may be named with escape sequences that would repaint the terminal.
-    return "".join(char if char.isprintable() else "�" for char in text)
 
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def say(*lines: str) -> None:
+    """Print lines without the escape sequences by which a stranger's run could repaint the terminal."""
+    for line in lines:
+        print("".join(char if char.isprintable() else "�" for char in line))

@@ -25,9 +25,7 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
         default="127.0.0.1",
         help="address to listen at; any but this machine's own loopback asks every visitor for the token",
     )
-    add_flag(
-        parser, "--port", type=port, help="port to listen at; 0: any (default: 8050, else the next free one)"
-    )
+    add_flag(parser, "--port", type=port, help="port to listen at; 0: any (default: 8050, else the next free one)")
     add_switch(parser, "--open", default=True, help="open the browser")
     add_switch(parser, "--read-only", default=False, help="show only: nothing can be changed")
     add_switch(
@@ -39,8 +37,8 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
     add_flag(
         parser,
         "--token",
-        help="the launch token, at least 16 characters; better in PRUNESCOPE_TOKEN, where other users of "
-        "this machine cannot list it (default: a new random one)",
+        help="the launch token, at least 16 characters; better in PRUNESCOPE_TOKEN, where others on "
+        "this machine cannot see it (default: a new random one)",
     )
     add_flag(
         parser,
@@ -48,7 +46,7 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
         default="",
         type=names,
         metavar="NAME,NAME",
-        help="further names under which browsers may ask for this server, for instance behind a proxy",
+        help="further names under which browsers may ask for this server, e.g. behind a proxy",
     )
 
 
