@@ -7,7 +7,7 @@ import numpy as np
 from prunescope.app.feeds.curve import headline, metrics_at
 from prunescope.app.feeds.words import epoch_text
 from prunescope.app.figures import overview as figures
-from prunescope.engine.geometry import effective_rank, spherical_kmeans
+from prunescope.engine.geometry import effective_rank, singular_values, spherical_kmeans
 from prunescope.engine.store import LayerInfo, Run
 
 # Wide layers are told by a fixed draw of their units: a full clustering of each, each epoch, would not keep up.
@@ -128,7 +128,7 @@ def layer_numbers(weights: np.ndarray) -> tuple[float, float, float]:
         return np.nan, 0.0, np.nan
     some = live[:: max(1, len(live) // CLUSTERED_UNITS)][:CLUSTERED_UNITS]
     found = spherical_kmeans(some, min(CLUSTERS, len(some)), seed=0, n_init=3)
-    return float(np.median(found.angles)), float(effective_rank(weights)), float(norms.std() / norms.mean())
+    return float(np.median(found.angles)), float(effective_rank(singular_values(weights))), float(norms.std() / norms.mean())
 
 
 def events(history: list[float], angles: np.ndarray, names: list[str], run: Run) -> str:
