@@ -112,12 +112,16 @@ def serve(
         clear_untrusted_proxy_headers=True,
         ident=None,
     )
-    (say or _to_stderr)(f"Prunescope on {settings.launch_url(path)}")
-    if open_browser:
-        threading.Thread(target=_open_browser, args=(settings, path), daemon=True).start()
+    # Before the address is said: whoever reads it may end us from then on.
     previous = [signal.signal(number, _ender(live)) for number in (signal.SIGINT, signal.SIGTERM)]
     try:
+        (say or _to_stderr)(f"Prunescope on {settings.launch_url(path)}")
+        if open_browser:
+            threading.Thread(target=_open_browser, args=(settings, path), daemon=True).start()
         server.run()
+    except KeyboardInterrupt:
+        # Before the loop began; inside it waitress takes this exception for its end.
+        pass
     finally:
         live.stop()
         server.close()

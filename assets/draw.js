@@ -3,6 +3,7 @@
 window.prunescope = window.prunescope || {};
 (function (ps) {
   "use strict";
+  const NARROW = 560;
   let asked = false;
   let held = false;
   const config = { displaylogo: false, displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: "reset+autosize" };
@@ -136,11 +137,20 @@ window.prunescope = window.prunescope || {};
     filled.layout.selectionrevision = local.sel;
     filled.layout.autosize = true;
     if (local.log.split(",").includes(id)) logAxis(filled.layout);
+    if (plot.clientWidth < NARROW) labelsInside(filled.layout);
     if (plot.dataset.drag) filled.layout.dragmode = plot.dataset.drag;
     window.Plotly.react(plot, filled.data, filled.layout, config);
     box.dataset.epoch = String(feed.epochs[cursor]);
     watchSize(plot);
     ps.listenTo(plot);
+  }
+
+  // Where there is no room beside a curve, its labels stand inside, at the lower left.
+  function labelsInside(layout) {
+    if (!layout.margin || layout.margin.r < 100) return;
+    layout.margin = { ...layout.margin, r: 14 };
+    const beside = (layout.annotations || []).filter((note) => note.xref === "paper" && note.x > 1);
+    beside.forEach((note, i) => { note.x = 0.02; note.y = 0.02 + 0.075 * (beside.length - 1 - i); note.yanchor = "bottom"; });
   }
 
   function logAxis(layout) {

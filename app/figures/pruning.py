@@ -122,7 +122,7 @@ def curve(theme: Theme, also: bool, by: str) -> dict[str, Any]:
         "data": data,
         "layout": base_layout(
             theme,
-            margin={"l": 52, "r": 196, "t": 12, "b": 44},
+            margin={"l": 52, "r": 214, "t": 12, "b": 44},
             annotations=notes,
             shapes=[cursor],
             xaxis=axis(theme, title, tickformat=".0%", showgrid=False)

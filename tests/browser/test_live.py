@@ -1,0 +1,184 @@
+"""Updates arrive by themselves, and change nothing that the user has set."""
+
+import pytest
+
+ZOOM = "(() => { const l = document.querySelector(arg).layout; return [...l.xaxis.range, ...l.yaxis.range]; })()"
+HIDE = """[true, false].includes(arg) && (Object.defineProperty(document, 'hidden', {value: arg, configurable: true}),
+    document.dispatchEvent(new Event('visibilitychange')), true)"""
+LOST = ["Failed to load resource", "net::ERR"]
+
+
+@pytest.fixture(scope="module")
+def server(serve):
+    return serve()
+
+
+@pytest.fixture
+def live(server, record):
+    recording = record(server, "live")
+    recording.commit(*range(6))
+    return recording
+
+
+def drag(tab, selector):
+    """Drag over the middle of a plot, as one who zooms in."""
+    box = tab.page.locator(selector).first.bounding_box()
+    mouse = tab.page.mouse
+    mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.3 * box["height"])
+    mouse.down()
+    mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.8 * box["height"], steps=8)
+    mouse.up()
+
+
+def api_requests(tab):
+    return [url for url in tab.requests if "/api/" in url]
+
+
+def test_a_new_epoch_is_drawn_without_being_asked_for(tab, live):
+    tab.choose(live.id).drawn("alignment", epoch=5)
+    for epoch in (6, 7, 8):
+        live.commit(epoch)
+        tab.drawn("alignment", epoch=epoch, at_least=epoch + 1)
+    assert "epoch 8" in tab.page.locator("#alignment-sub").text_content()
+    assert "8 of 50" in tab.page.locator("#badge").text_content()
+
+
+def test_an_update_asks_only_for_what_is_new(tab, live):
+    tab.choose(live.id).drawn("alignment", epoch=5)
+    sizes = []
+    tab.page.on("requestfinished", lambda request: "feed=alignment" in request.url and sizes.append(request.url))
+    live.commit(6)
+    tab.drawn("alignment", epoch=6)
+    assert sizes and all("have=6" in url or "have=7" in url for url in sizes)
+
+
+def test_an_update_keeps_zoom_hidden_traces_and_controls(tab, live):
+    tab.choose(live.id).drawn("alignment", epoch=5)
+    page, plot = tab.page, tab.plot("sizes")
+    page.get_by_role("radio", name="by norm").check()
+    page.locator(".page:not([hidden])").get_by_label("Clusters k").fill("5")
+    tab.until("ps.view().weight === 'norm' && ps.view().k === 5")
+    tab.until("document.querySelector(arg).data.length === 5", plot)
+    drag(tab, plot + " .nsewdrag")
+    tab.until("document.querySelector(arg).layout.xaxis.autorange !== true", plot)
+    before = tab(ZOOM, plot)
+    tab("window.Plotly.restyle(document.querySelector(arg), {visible: 'legendonly'}, [1]) && 1", plot)
+    page.locator(".page:not([hidden])").get_by_label("Clusters k").focus()
+    live.commit(6, 7)
+    tab.drawn("alignment", epoch=7)
+    live.commit(8)
+    tab.drawn("alignment", epoch=8)
+    assert tab(ZOOM, plot) == before
+    assert tab("document.querySelector(arg)._fullData[1].visible", plot) == "legendonly"
+    assert page.get_by_role("radio", name="by norm").is_checked()
+    assert page.locator(".page:not([hidden])").get_by_label("Clusters k").input_value() == "5"
+    assert page.locator(".page:not([hidden])").get_by_label("Clusters k").evaluate("e => e === document.activeElement")
+
+
+def test_an_update_keeps_the_camera_of_a_3d_figure(tab, live):
+    tab.choose(live.id, "trajectories", dims=3)
+    tab.drawn("trajectories", epoch=5)
+    plot = tab.plot("paths")
+    tab.until("document.querySelector(arg)?._fullLayout?.scene?._scene !== undefined", plot)
+    drag(tab, plot + " .gl-container")
+    tab.until("document.querySelector(arg).layout.scene.camera?.eye !== undefined", plot)
+    before = tab("document.querySelector(arg).layout.scene.camera.eye", plot)
+    live.commit(6, 7)
+    tab.drawn("trajectories", epoch=7)
+    tab.until("document.querySelector(arg).closest('[data-figure]').dataset.epoch === '7'", plot)
+    assert tab("document.querySelector(arg).layout.scene.camera.eye", plot) == before
+
+
+def test_a_figure_under_the_pointer_waits_until_it_is_let_go(tab, live):
+    tab.choose(live.id).drawn("alignment", epoch=5)
+    box = tab.page.locator(tab.plot("angles") + " .nsewdrag").first.bounding_box()
+    tab.page.mouse.move(box["x"] + 50, box["y"] + 50)
+    tab.page.mouse.down()
+    live.commit(6)
+    tab.until("ps.feed('alignment').epochs.length === 7")
+    assert tab("document.documentElement.dataset.drawn") == "alignment 5 6"
+    tab.page.mouse.up()
+    tab.drawn("alignment", epoch=6)
+
+
+def test_looking_back_an_update_does_not_move_the_epoch_shown(tab, live):
+    tab.choose(live.id, epoch=2, follow=0).drawn("alignment", epoch=2)
+    live.commit(6, 7)
+    tab.drawn("alignment", epoch=2, at_least=8)
+    assert tab.page.locator("#scrub-epoch").text_content() == "epoch 2"
+
+
+def test_local_sliders_repaint_without_a_request(tab, live):
+    live.close()
+    tab.choose(live.id, "trajectories").drawn("trajectories", epoch=5)
+    tab.until("!ps.feed('trajectories').busy && !ps.feed('curve').busy && ps.runs[ps.view().run].status === 'done'")
+    tab.page.wait_for_timeout(300)
+    asked = len(api_requests(tab))
+    plot = tab.plot("paths")
+    length = "document.querySelector(arg).data[0].x.length"
+    whole = tab(length, plot)
+    tail = tab.page.get_by_label("Tail")
+    tail.focus()
+    for _ in range(3):
+        tab.page.keyboard.press("ArrowRight")
+    tab.until(f"{length} < {whole}", plot)
+    epochs = tab.page.get_by_role("slider", name="Epoch")
+    box = epochs.bounding_box()
+    tab.page.mouse.move(box["x"] + box["width"] - 9, box["y"] + box["height"] / 2)
+    tab.page.mouse.down()
+    for share in (0.8, 0.6, 0.4):
+        tab.page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2, steps=3)
+    tab.page.mouse.up()
+    tab.drawn("trajectories", epoch=2)
+    assert len(api_requests(tab)) == asked
+
+
+def test_a_tab_in_the_background_does_nothing_and_catches_up_when_shown(tab, live):
+    tab.choose(live.id).drawn("alignment", epoch=5)
+    tab(HIDE, True)
+    asked = len(api_requests(tab))
+    live.commit(6, 7, 8, 9)
+    tab.until("ps.runs[ps.view().run].epoch === 9")
+    tab.page.wait_for_timeout(200)
+    assert len(api_requests(tab)) == asked
+    assert tab("document.documentElement.dataset.drawn") == "alignment 5 6"
+    tab(HIDE, False)
+    tab.drawn("alignment", epoch=9, at_least=10)
+
+
+def test_after_a_restart_of_the_server_the_page_catches_up_by_itself_and_keeps_its_view(tab, live, server):
+    tab.expected = LOST
+    tab.choose(live.id, k=3, against="null").drawn("alignment", epoch=5)
+    plot = tab.plot("sizes")
+    drag(tab, plot + " .nsewdrag")
+    tab.until("document.querySelector(arg).layout.xaxis.autorange !== true", plot)
+    zoom, view = tab(ZOOM, plot), tab.view()
+    server.kill()
+    tab.until("document.getElementById('badge').textContent.includes('connection lost')")
+    live.commit(6, 7)
+    server.start()
+    tab.drawn("alignment", epoch=7, at_least=8)
+    live.commit(8)
+    tab.drawn("alignment", epoch=8, at_least=9)
+    tab.until("document.getElementById('badge').textContent.startsWith('live')")
+    assert tab(ZOOM, plot) == zoom
+    assert tab.view() == view
+
+
+def test_eight_tabs_share_one_stream_and_closing_its_holder_loses_nothing(profile, server, live):
+    with profile(server) as new_tab:
+        tabs = [new_tab().choose(live.id, "overview") for _ in range(8)]
+        for tab in tabs:
+            tab.drawn("overview", epoch=5)
+        live.commit(6)
+        for tab in tabs:
+            tab.drawn("overview", epoch=6)
+        holders = [tab for tab in tabs if any(url.endswith("/live") for url in tab.requests)]
+        assert holders == tabs[:1]
+        holders[0].page.close()
+        live.commit(7)
+        for tab in tabs[1:]:
+            tab.drawn("overview", epoch=7)
+        live.commit(8)
+        for tab in tabs[1:]:
+            tab.drawn("overview", epoch=8)
