@@ -34,7 +34,7 @@ callbacks = values | st.fixed_dictionaries(
         "changedPropIds": values,
     },
 )
-paths = st.text(max_size=40) | st.lists(
+paths = st.text(st.characters(exclude_characters="?#"), max_size=40) | st.lists(
     st.sampled_from(["api", "runs", "live", "one", "..", ".", "", "assets", "_dash-component-suites", "dash", "control",
                      "%2e%2e", "%00", "\\", "~", "etc", "passwd", "rows", "poll", "_dash-layout", "js", ".css"]),
     max_size=7,
@@ -105,4 +105,5 @@ def test_no_address_makes_the_server_fail(fuzzed: FlaskClient, path: str, query:
                        st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=30), max_size=4))
 def test_no_header_makes_the_server_fail(fuzzed: FlaskClient, headers: dict[str, str]) -> None:
     for path, method in (("/", "GET"), ("/api/runs", "GET"), ("/api/runs", "POST")):
-        assert fuzzed.open(path, method=method, headers=headers, data=b"{}" if method == "POST" else None).status_code < 500
+        body = b"{}" if method == "POST" else None
+        assert fuzzed.open(path, method=method, headers=headers, data=body).status_code < 500
