@@ -232,7 +232,7 @@ def _meta(model: "nn.Module") -> dict[str, Any]:
 
 
 def _array(values: Any) -> NDArray[Any]:
-    return np.array(values.detach().cpu() if hasattr(values, "detach") else values)
+    return values.detach().cpu().numpy().copy() if hasattr(values, "detach") else np.array(values)
 
 
 def _jsonable(value: Any) -> Any:

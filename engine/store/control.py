@@ -33,17 +33,15 @@ def send(folder: Path, action: str) -> None:
         raise StoreError(f"{control}: the request could not be left ({error.strerror})") from None
 
 
-def take(folder: Path, *, since: float = 0.0) -> list[str]:
-    """Pending requests in order, consumed; those older than `since` (unix seconds) are dropped."""
+def take(folder: Path, *, before: float = float("inf")) -> list[str]:
+    """Pending requests in order, consumed; only those made `before` a time in unix seconds."""
     control = folder / FOLDER
     if not files.is_folder(control):
         return []
     actions = []
     for path in sorted(control.iterdir()):
         match = _REQUEST.fullmatch(path.name)
-        if not match:
-            continue
-        path.unlink(missing_ok=True)
-        if int(match[1]) >= since * 1e9:
+        if match and int(match[1]) < before * 1e9:
+            path.unlink(missing_ok=True)
             actions.append(match[2])
     return actions

@@ -191,7 +191,9 @@ def remove_orphans(cache: diskcache.Cache, folder: Path) -> int:
     removed = 0
     for path in folder.glob("??/??/*.val"):
         name = path.relative_to(folder).as_posix()
-        if name not in named and files.VALUE_FILE.fullmatch(name):
+        # A planted link could lead out of the folder.
+        real = files.is_folder(path.parent) and files.is_folder(path.parent.parent)
+        if real and name not in named and files.VALUE_FILE.fullmatch(name):
             path.unlink()
             removed += 1
     return removed

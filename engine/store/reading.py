@@ -177,10 +177,11 @@ class Database:
         self._frozen = self.signature()
         if not self._has_log():
             return _open_uri(self.folder, "mode=ro&immutable=1")
+        connection = _open_uri(self.folder, "mode=ro")
         try:
-            connection = _open_uri(self.folder, "mode=ro")
             connection.execute("SELECT 1 FROM Cache LIMIT 1").fetchall()
         except sqlite3.OperationalError:
+            connection.close()
             # A killed writer's log, on media where SQLite may not make its index: read a copy.
             self._copy = tempfile.TemporaryDirectory(prefix="prunescope-")
             for name in (DATABASE, _WAL):

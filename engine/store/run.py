@@ -106,7 +106,7 @@ class Run:
 
     def layer(self, name: str) -> LayerInfo:
         """A layer by name; LayerNotFound lists those there are."""
-        return self.layers[self._index(name)]
+        return self._reporting(lambda: self._declaration()[0][self._index(name)])
 
     def weights(self, layer: str, epoch: float) -> NDArray[np.float32]:
         """Weight vectors of one layer at one epoch, shape (units, fan_in).
@@ -218,18 +218,18 @@ class Run:
         if self._declared is None:
             rows = self._database.select(_LAYERS) if self._database.exists() else []
             if not rows:
+                if self._read_head().n_snapshots:
+                    raise RunDamaged(f"{self.id}: the declaration of the layers is missing")
                 return (), {}
             data = snapshots.value_bytes(self._database, rows[0][1:], f"{self.id}: declaration of the layers")
             self._declared = snapshots.unpack_declaration(data, self.id)
         return self._declared
 
     def _index(self, name: str) -> int:
-        for index, layer in enumerate(self.layers):
-            if layer.name == name:
-                return index
-        raise LayerNotFound(
-            f"{self.id}: no layer {name!r}; there are {[layer.name for layer in self.layers]}"
-        )
+        names = [layer.name for layer in self._declaration()[0]]
+        if name not in names:
+            raise LayerNotFound(f"{self.id}: no layer {name!r}; there are {names}")
+        return names.index(name)
 
     def _key(self, epoch: float) -> int:
         key, epochs = keys.epoch_key(epoch), self._catch_up()
@@ -249,7 +249,7 @@ class Run:
     def _rows_of(self, layer: str, first: int, last: int) -> NDArray[np.float32]:
         index = self._index(layer)
         wanted = [epoch for epoch, _ in self._rows if first <= epoch <= last]
-        return snapshots.read_rows(self._database, self.layers[index], index, wanted)
+        return snapshots.read_rows(self._database, self._declaration()[0][index], index, wanted)
 
     def _evaluation_data(self) -> tuple[NDArray[Any], NDArray[Any]] | None:
         try:

@@ -114,7 +114,9 @@ class Store:
 
     def writer(self, run_id: str, *, durable: bool = False) -> RunWriter:
         """The one writer of a run; RunLocked if it has one already."""
-        return RunWriter(self.run(run_id).path, durable=durable)
+        path = self.run(run_id).path
+        manifest.read(path)  # what cannot be described is not written on
+        return RunWriter(path, durable=durable)
 
     def rename(self, run_id: str, name: str) -> None:
         """Give a run another display name; its id stays."""
@@ -180,6 +182,8 @@ class Store:
         try:
             found = os.lstat(path / manifest.FILE)
         except OSError:
+            return None
+        if not files.is_folder(path):  # a link could lead out of the log directory
             return None
         identity = (found.st_dev, found.st_ino)
         with self._lock:

@@ -62,9 +62,9 @@ class RunWriter:
             raise
         try:
             checkpoints.remove_leftovers(path / checkpoints.FOLDER)
-            control.take(path, since=last_beat + _STALE_REQUEST)
+            control.take(path, before=last_beat + _STALE_REQUEST)
             declared = self._ledger.value(keys.LAYERS)
-            self._layers = unpack_declaration(declared, path.name)[0] if declared else ()
+            self._layers = unpack_declaration(declared, path.name)[0] if declared else None
             self._heartbeat = Heartbeat(path)
         except BaseException:
             self._ledger.close()
@@ -116,12 +116,12 @@ class RunWriter:
         declared = tuple(layers)
         with self._mutex:
             self._check_open()
-            if self._layers and declared != self._layers:
+            if self._layers is not None and declared != self._layers:
                 raise StoreError(
                     f"{self.path.name}: was recorded with layers {[layer.name for layer in self._layers]}, "
                     f"now {[layer.name for layer in declared]} or other shapes. Record under another name."
                 )
-            values = {} if self._layers else {keys.LAYERS: _declaration(declared, meta or {})}
+            values = {keys.LAYERS: _declaration(declared, meta or {})} if self._layers is None else {}
             if values or total_epochs != self.head.total_epochs:
                 self._ledger.write("declare the layers", values, total_epochs=total_epochs)
             self._layers = declared
@@ -154,6 +154,8 @@ class RunWriter:
         key = keys.epoch_key(epoch)
         with self._mutex:
             self._check_open()
+            if self._layers is None:
+                raise StoreError(f"{self.path.name}: declare the layers before the first commit")
             head = self.head
             values = pack_snapshot(self._layers, key, tensors, metrics)
             if head.epoch is not None and key <= keys.epoch_key(head.epoch):

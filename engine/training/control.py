@@ -95,5 +95,5 @@ def ended_by(*numbers: signal.Signals) -> Iterator[threading.Event]:
     try:
         yield ending
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+        for changed, handler in previous.items():
+            signal.signal(changed, handler)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,12 +36,14 @@ def settled(*, threads: int) -> Iterator[None]:
     A training inside somebody's notebook must not leave its random state, its threads
     or its flags behind.
     """
+    # torch's stubs do not know this switch.
+    deterministic: Any = torch.utils.deterministic
     torch_state = torch.get_rng_state()
     numpy_state = np.random.get_state()  # noqa: NPY002
     python_state = random.getstate()
     old_threads = torch.get_num_threads()
     debug_mode = torch.get_deterministic_debug_mode()
-    filling = torch.utils.deterministic.fill_uninitialized_memory
+    filling = deterministic.fill_uninitialized_memory
     benchmark = torch.backends.cudnn.benchmark
     # CUDA's matrix products are deterministic only with a fixed workspace.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -50,12 +53,12 @@ def settled(*, threads: int) -> Iterator[None]:
         # torch.use_deterministic_algorithms would import the whole compiler, 1.5 s of every start.
         torch.set_deterministic_debug_mode("warn")
         # Writing nan into every fresh tensor finds faults in kernels, and costs time in each step.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        deterministic.fill_uninitialized_memory = False
         torch.backends.cudnn.benchmark = False
         yield
     finally:
         torch.backends.cudnn.benchmark = benchmark
-        torch.utils.deterministic.fill_uninitialized_memory = filling
+        deterministic.fill_uninitialized_memory = filling
         torch.set_deterministic_debug_mode(debug_mode)
         torch.set_num_threads(old_threads)
         random.setstate(python_state)

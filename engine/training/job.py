@@ -7,6 +7,7 @@ from functools import cached_property
 import torch
 from prunescope.engine.config import RunConfig
 from prunescope.engine.data import Dataset, load_for
+from prunescope.engine.data.dataset import Progress
 from prunescope.engine.models import build_for
 from prunescope.engine.training.environment import derived_seed, pick_device, seed_everything
 from prunescope.engine.training.losses import Objective, objective
@@ -114,10 +115,10 @@ class Job:
         return loss, self.objective.correct(outputs, targets).double().mean().item()
 
 
-def new_job(config: RunConfig) -> Job:
+def new_job(config: RunConfig, *, progress: Progress | None = None) -> Job:
     """Load the data, seed everything, build the net: a training at its very beginning."""
     device = pick_device(config.device)
-    data = _on(device, load_for(config))
+    data = _on(device, load_for(config, progress=progress))
     seed_everything(config.seed)
     model = build_for(config, data).to(device).train()
     order = BatchOrder(len(data.train_x), config.batch_size, derived_seed(config.seed, 3))

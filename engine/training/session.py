@@ -2,14 +2,15 @@
 
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from prunescope.engine.config import RunConfig
+from prunescope.engine.config import RunConfig, check_fits
 from prunescope.engine.models import unit_layers
-from prunescope.engine.store import Run, RunWriter, Store
+from prunescope.engine.store import Run, RunWriter, Store, StoreError
 from prunescope.engine.training.checkpoint import from_bytes
 from prunescope.engine.training.control import Control, begin_control, ended_by
 from prunescope.engine.training.environment import settled
@@ -32,12 +33,15 @@ def train(config: RunConfig, store: Store, *, on_epoch: OnEpoch | None = None) -
 
     Raises
     ------
+    ConfigError
+        When the model does not fit the data; nothing is recorded then.
     Diverged
         When the loss becomes nan or infinite. As after every error, the run is marked
         as failed and keeps what was recorded.
     KeyboardInterrupt
         After Ctrl-C, once the run has been saved; it can be resumed.
     """
+    check_fits(config)
     run_id = store.create_run(config.to_dict(), name=config.title)
     return train_run(store, run_id, trusted=True, on_epoch=on_epoch)
 
@@ -67,7 +71,7 @@ def work(writer: RunWriter, config: RunConfig, control: Control, on_epoch: OnEpo
     try:
         writer.set_state("running", "preparing")
         with settled(threads=config.threads or torch.get_num_threads()):
-            job = new_job(config)
+            job = new_job(config, progress=Preparation(writer, control))
             saved = writer.load_checkpoint()
             if saved is not None:
                 from_bytes(job, saved[1])
@@ -81,12 +85,35 @@ def work(writer: RunWriter, config: RunConfig, control: Control, on_epoch: OnEpo
             writer.set_state("done")
         else:
             writer.set_state("stopped", f"at epoch {job.epoch:.4g}; resume continues there")
-    except KeyboardInterrupt:
-        writer.set_state("stopped", "interrupted at once; resume continues from the last checkpoint")
-        raise
+    except Halted:
+        writer.set_state("stopped", "before the training began")
     except BaseException as error:
-        writer.set_state("failed", in_one_line(error))
+        # On a full disk even this cannot be written: the error itself must get through.
+        with suppress(StoreError):
+            if isinstance(error, KeyboardInterrupt):
+                writer.set_state("stopped", "interrupted at once; resume continues from the last checkpoint")
+            else:
+                writer.set_state("failed", in_one_line(error))
         raise
+
+
+class Halted(Exception):
+    """A stop was asked for while the data was being prepared."""
+
+
+class Preparation:
+    """Shows how far a download or the reading of a folder is, and lets it be stopped."""
+
+    def __init__(self, writer: RunWriter, control: Control) -> None:
+        self._writer, self._control = writer, control
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if not self._control.due():
+            return
+        if self._control.look() == "stop":
+            raise Halted
+        share = f" {100 * done / total:.0f}%" if total else ""
+        self._writer.set_state("running", f"preparing {what}{share}")
 
 
 def in_one_line(error: BaseException) -> str:

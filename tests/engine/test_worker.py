@@ -59,25 +59,21 @@ def test_pause_resume_and_stop_through_the_run_folder(store, start, wait_for):
     run.request("stop")
     assert process.wait(30) == 0
     assert run.status == "stopped"
+    assert "resume continues there" in run.head.message
 
 
-def test_a_signal_ends_a_run_cleanly_and_resuming_ends_in_the_same_bits(
+def test_a_signal_ends_a_paused_run_cleanly_and_resuming_ends_in_the_same_bits(
     store, start, wait_for, assert_same_run
 ):
     config = SLOW | {"epochs": 15}
     run, process = start(config)
     wait_for(lambda: len(run.epochs) > 1)
+    run.request("pause")
+    wait_for(lambda: run.status == "paused")
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
     assert run.status == "stopped"
     assert 1 < len(run.epochs) < 16
-    run, process = start(run=run)
-    wait_for(lambda: run.status == "running")
-    run.request("pause")
-    wait_for(lambda: run.status == "paused")
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
-    assert run.status == "stopped"
     _, process = start(run=run)
     assert process.wait(60) == 0
     assert run.status == "done", run.log_tail()

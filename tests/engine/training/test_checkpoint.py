@@ -168,8 +168,8 @@ def test_a_run_that_recomputes_other_numbers_says_so(store, config, monkeypatch)
     stopped = train(config, store, on_epoch=stop_at(store, 1.0))
     real = session.new_job
 
-    def unlike(config):
-        made = real(config)
+    def unlike(config, progress):
+        made = real(config, progress=progress)
         with torch.no_grad():
             made.model.fc1.weight[0, 0] += 1
         return made

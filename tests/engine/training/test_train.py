@@ -2,15 +2,20 @@
 
 import random
 import signal
+import time
 
 import numpy as np
 import pytest
 import torch
 from prunescope.engine import train
 from prunescope.engine.config import OPTIMIZERS as OFFERED
-from prunescope.engine.training import Diverged
+from prunescope.engine.config import ConfigError
+from prunescope.engine.store import StoreFull
+from prunescope.engine.training import Diverged, job
+from prunescope.engine.training.control import Control
 from prunescope.engine.training.job import BatchOrder, new_job
 from prunescope.engine.training.optimizers import OPTIMIZERS
+from prunescope.engine.training.session import work
 
 
 def test_digits_are_learnt(store, small):
@@ -191,3 +196,32 @@ def test_a_permutation_visits_every_example_once_and_differs_between_epochs():
 def test_a_batch_size_of_zero_means_all_examples():
     assert BatchOrder(10, 0, seed=0).steps == 1
     assert BatchOrder(10, 64, seed=0).steps == 1
+
+
+def test_a_model_that_does_not_fit_the_data_is_refused_before_anything_is_recorded(store, small):
+    with pytest.raises(ConfigError):
+        train(small(model="xord-net", hidden=()), store)
+    assert store.runs() == []
+
+
+def test_a_stop_while_the_data_is_being_prepared_ends_the_run(store, small, monkeypatch):
+    """As in the middle of a long download."""
+
+    def slow_download(config, progress):
+        progress("train-images.gz", 6, 12)
+        store.runs()[0].request("stop")
+        time.sleep(0.15)
+        progress("train-images.gz", 7, 12)
+        raise AssertionError("not stopped")
+
+    monkeypatch.setattr(job, "load_for", slow_download)
+    assert train(small(), store).status == "stopped"
+
+
+def test_a_disk_too_full_for_the_last_word_does_not_hide_the_error(small):
+    class Full:
+        def set_state(self, state, message=""):
+            raise StoreFull("no room")
+
+    with pytest.raises(StoreFull, match="no room"):
+        work(Full(), small(), Control(list))
