@@ -42,10 +42,14 @@ def register(server: Flask, store: Store, settings: Settings, live: Live) -> Non
 
     @routes.get("/form")
     def form() -> Response:
-        return jsonify(plain({
-            "fields": [asdict(spec) for spec in field_specs()],
-            "presets": {name: changed_settings(config.to_dict()) for name, config in PRESETS.items()},
-        }))
+        return jsonify(
+            plain(
+                {
+                    "fields": [asdict(spec) for spec in field_specs()],
+                    "presets": {name: changed_settings(config.to_dict()) for name, config in PRESETS.items()},
+                }
+            )
+        )
 
     @routes.post("/validate")
     def validate() -> Response:
@@ -125,8 +129,9 @@ def _typed(values: dict[str, Any]) -> dict[str, Any]:
 
 def config_error(error: ConfigError) -> Response:
     """Answer settings that cannot be used."""
-    response = jsonify(error="Some settings cannot be used.", value=None, do="See the problems.",
-                       problems=error.problems)
+    response = jsonify(
+        error="Some settings cannot be used.", value=None, do="See the problems.", problems=error.problems
+    )
     response.status_code = 422
     return response
 

@@ -65,9 +65,7 @@ class Live:
                 self._runs = {run.id: run for run in self.store.runs()}
                 self._next_list = time.monotonic() + IDLE_SECONDS
             found = {
-                run_id: describe(run)
-                for run_id, run in self._runs.items()
-                if everything or self._is_active(run_id)
+                run_id: describe(run) for run_id, run in self._runs.items() if everything or self._is_active(run_id)
             }
             self._last_scan = now
             self._publish(found, set(self._states) - set(self._runs) if everything else set())
@@ -172,8 +170,9 @@ def register(server: Flask, store: Store) -> Live:
     @server.get("/live")
     def live_stream() -> Response:
         if not live.join():
-            return problem(503, "Too many pages listen at once.", MAX_STREAMS,
-                           "Close some tabs; this one goes on by polling.")
+            return problem(
+                503, "Too many pages listen at once.", MAX_STREAMS, "Close some tabs; this one goes on by polling."
+            )
         # waitress tells when the page has closed its end; other servers find out at the next keep-alive.
         gone = request.environ.get("waitress.client_disconnected", lambda: False)
         response = Response(live.listen(gone), mimetype="text/event-stream")
