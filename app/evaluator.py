@@ -1,5 +1,6 @@
 """The dashboard's end of the evaluator process: started when first asked, ended with the dashboard."""
 
+import contextlib
 import itertools
 import json
 import queue
@@ -74,17 +75,23 @@ class Evaluator:
                 if not start:
                     return
                 self._start()
-            process = self._process
-            assert process is not None and process.stdin is not None  # _start made them
-            try:
-                process.stdin.write(json.dumps(message) + "\n")
-                process.stdin.flush()
-            except OSError:
-                # The reader thread tells all who wait that the process has ended.
-                return
+            # A process that has just ended is told to all who wait by the thread that reads from it.
+            with contextlib.suppress(OSError):
+                self._write(message)
+
+    def warm_up(self) -> None:
+        """Start the process before it is needed: PyTorch takes seconds to import."""
+        with self._lock:
+            if self._process is None:
+                self._start()
+
+    def _write(self, message: dict[str, Any]) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.flush()
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -95,8 +102,7 @@ class Evaluator:
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
 
     def _read(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None  # opened as a pipe
-        for line in process.stdout:
+        for line in process.stdout or ():
             message = json.loads(line)
             inbox = self._waiting.get(message["id"])
             if inbox is not None:

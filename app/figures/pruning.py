@@ -212,7 +212,7 @@ def sensitivity(theme: Theme, names: list[str]) -> dict[str, Any]:
                 xanchor="center",
                 yanchor="bottom",
                 font={"size": 12, "color": theme.muted},
-            )  # fmt: skip
+            )
         )
     return {"data": data, "layout": layout}
 

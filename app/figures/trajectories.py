@@ -13,7 +13,7 @@ def _groups(theme: Theme, colour: str, n_clusters: int) -> list[tuple[str, str, 
     """Name, colour, symbol and which units, for every pair of traces."""
     if colour != "cluster":
         return [("units", theme.data[0], "circle", {})]
-    groups = [
+    return [
         (
             f"cluster {c + 1}",
             cluster_colour(theme, c),
@@ -22,7 +22,6 @@ def _groups(theme: Theme, colour: str, n_clusters: int) -> list[tuple[str, str, 
         )
         for c in range(n_clusters)
     ]
-    return groups
 
 
 def paths(

@@ -8,10 +8,11 @@ HOW_CURVE = parts.paragraphs(
     "contributes nothing to the next layer: its weights, its bias and its BatchNorm entry are gone; units that a "
     "residual sum ties together go together.",
     "The counts equal those of evaluating the masked network at each level. They are found faster because the next "
-    "layer is linear in this one's outputs: its input is built up unit by unit from the fully pruned network, and only "
-    "what follows is run again. Where the network's graph does not allow that, the slower path is taken, and said.",
-    "A first estimate from 256 examples shows at once, with its 95 % Wilson interval, and is refined until all held-out "
-    "examples are counted. Criteria that look at data rank on training examples. Grey: 5 random orders, mean ± sd.",
+    "layer is linear in this one's outputs: its input is built up unit by unit from the fully pruned network, and "
+    "only what follows is run again. Where the network's graph does not allow that, a slower path is taken, and said.",
+    "A first estimate from 256 examples shows at once, with its 95 % Wilson interval, and is refined until all "
+    "held-out examples are counted. Criteria that look at data rank on training examples. Grey: 5 random orders, "
+    "mean ± sd.",
     "Sources: Li et al. 2016 (arXiv 1608.08710); Wilson 1927; Frankle & Carbin 2018 for the random control.",
 )
 HOW_ABLATION = parts.paragraphs(
