@@ -236,6 +236,7 @@ KEYS: tuple[Key, ...] = (
         reach="local",
         pages=("pruning",),
     ),
+    Key(name="mix", kind="text", label="Shares removed, layer by layer", default="", reach="rows"),
     Key(name="sel", kind="text", label="Selected units", default="", reach="rows"),
     Key(name="unit", kind="number", label="Unit", default=-1, minimum=-1, reach="rows"),
     Key(name="theme", kind="choice", label="Theme", default="auto", reach="template",
