@@ -1,6 +1,6 @@
 """Accuracy of the pruned network: at every level of an order, for each unit alone, for any mask."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -103,8 +103,9 @@ def accuracy_curve(
         For an unknown layer, a strange or repeated unit, units that cannot be removed exactly, inputs
         that do not fit, weights that are not finite.
     """
+    network = _with_layers(model, inputs, [layer])
     pairs = [(layer, int(unit)) for unit in as_units(order, layer)]
-    return global_curve(model, pairs, inputs, targets, levels=levels, chunk=chunk, _layers=(layer,))
+    return global_curve(network, pairs, inputs, targets, levels=levels, chunk=chunk)
 
 
 def global_curve(
@@ -115,10 +116,9 @@ def global_curve(
     *,
     levels: Sequence[int] | Ints | None = None,
     chunk: int | None = None,
-    _layers: Sequence[str] = (),
 ) -> Curve:
     """`accuracy_curve` for an order of (layer, unit) over several layers."""
-    work = prepare(model, order, inputs, targets, levels, chunk, layers=_layers)
+    work = prepare(model, order, inputs, targets, levels, chunk)
     spans = [(0, int(level)) for level in work.plan.levels]
     correct = sum(hits for _, hits in count(work, spans, work.starts()))
     return Curve(
@@ -148,7 +148,7 @@ def stream_curve(
     each next one up to twice as many.
     """
     pairs = [(layer, int(unit)) for unit in as_units(order, layer)]
-    work = prepare(model, pairs, inputs, targets, levels, None, layers=(layer,))
+    work = prepare(_with_layers(model, inputs, [layer]), pairs, inputs, targets, levels, None)
     shuffle = torch.randperm(len(targets), generator=torch.Generator().manual_seed(seed))
     spans = [(0, int(level)) for level in work.plan.levels]
     correct = np.zeros(len(spans), dtype=np.int64)
@@ -171,7 +171,7 @@ def unit_ablation(
     chunk: int | None = None,
 ) -> Ablation:
     """Correct answers with each single unit of a layer removed; exact, by the curve's machinery."""
-    network = trace(model, inputs.ndim)
+    network = _with_layers(model, inputs, [layer])
     ids = network.unit_ids(layer)
     _, first, which = np.unique(ids, return_index=True, return_inverse=True)
     pairs = [(layer, int(unit)) for unit in first]
@@ -190,10 +190,9 @@ def accuracy_of(
     chunk: int | None = None,
 ) -> Measured:
     """Correct answers without these units: {layer: units}, any layers together."""
+    network = _with_layers(model, inputs, removed)
     pairs = [(layer, int(unit)) for layer, units in removed.items() for unit in as_units(units, layer)]
-    curve = global_curve(
-        model, pairs, inputs, targets, levels=[len(pairs)], chunk=chunk, _layers=tuple(removed)
-    )
+    curve = global_curve(network, pairs, inputs, targets, levels=[len(pairs)], chunk=chunk)
     return Measured(int(curve.correct[0]), curve.n_examples, curve.group)
 
 
@@ -203,3 +202,11 @@ def _growing(rows: Tensor, first: int, most: int) -> Iterator[Tensor]:
         yield rows[start : start + size]
         start += size
         size = min(2 * size, max(first, most))
+
+
+def _with_layers(model: nn.Module | Network, inputs: Tensor, layers: Iterable[str]) -> Network:
+    """The traced network; an unknown or unremovable layer is an error even where no unit is to go."""
+    network = trace(model, inputs.ndim if isinstance(inputs, Tensor) else None)
+    for layer in layers:
+        network.unit_ids(layer)
+    return network

@@ -19,7 +19,7 @@ from prunescope.engine.pruning.counting import (
 from prunescope.engine.pruning.errors import PruningError
 from prunescope.engine.pruning.flow import CONVS, Network, trace
 from prunescope.engine.pruning.plan import Ints, Plan, make_plan
-from prunescope.engine.pruning.program import footprint
+from prunescope.engine.pruning.program import footprint, upto
 from torch import Tensor, nn
 
 # What a chunk of examples may take while it passes through the network.
@@ -62,19 +62,16 @@ def prepare(
     levels: Sequence[int] | Ints | None,
     chunk: int | None,
     *,
-    layers: Sequence[str] = (),
     singles: bool = False,
 ) -> Work:
     """Check a question and choose how to answer it; `singles`: each step alone, not one after another."""
     _check_data(inputs, targets)
     network = trace(model, inputs.ndim)
-    for layer in layers:
-        network.unit_ids(layer)  # an empty order should not hide an unknown layer
     plan = make_plan(network, order, levels)
     with torch.inference_mode():
         size = max(1, min(len(targets), _CHUNK_BYTES // max(1, footprint(plan.program, inputs))))
         device = plan.program.device
-        logits = upto(network, None).before(inputs[:1].to(device)) if len(inputs) else {}
+        logits = upto(network, None).before(inputs[:1].to(device))
         _check_classes(targets, next(iter(logits.values())))
         fast, path = _choose(plan, singles)
         bound = 0.0
