@@ -72,11 +72,11 @@ def _linear(module: nn.Linear) -> Step:
 
 
 def _batch_norm(module: nn.BatchNorm1d) -> Step:
-    mean, variance = module.running_mean, module.running_var
-    scale = torch.rsqrt(variance + module.eps)  # type: ignore[operator]  # checked by the caller
+    mean, variance = torch.as_tensor(module.running_mean), torch.as_tensor(module.running_var)
+    scale = torch.rsqrt(variance + module.eps)
     if module.affine:
         scale = scale * module.weight
-    shift = -mean * scale  # type: ignore[operator]
+    shift = -mean * scale
     if module.affine:
         shift = shift + module.bias
     scale, shift = scale[:, None], shift[:, None]
