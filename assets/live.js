@@ -23,7 +23,7 @@ window.prunescope = window.prunescope || {};
       boot = message.boot;
       ps.runs = message.runs;
       changed(Object.keys(ps.runs), true);
-      if (restarted) ps.refresh();
+      if (restarted) { ps.forgetSession(); ps.refresh(); }
       return;
     }
     if (kind !== "run") return;

@@ -89,6 +89,7 @@ window.prunescope = window.prunescope || {};
 
   // Changes need the launch token, which a page opened by its bare address does not have.
   let session = null;
+  ps.forgetSession = () => { session = null; };
   ps.mayChange = async function () {
     if (!session) {
       try { session = await (await fetch("/api/session")).json(); } catch { return true; }
