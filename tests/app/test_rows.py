@@ -165,7 +165,8 @@ def test_arrays_are_aligned_and_gaps_are_null():
 
 def test_redundant_units_are_told_for_the_page_to_select(served):
     client, _, _, _ = served
-    answer = client.get("/api/units", query_string={"run": "one", "layer": "conv1", "epoch": 0, "k": 3, "kind": "one-per-cluster"})
+    asked = {"run": "one", "layer": "conv1", "epoch": 0, "k": 3, "kind": "one-per-cluster"}
+    answer = client.get("/api/units", query_string=asked)
     assert len(answer.json["units"]) == UNITS - 3
     wrong = client.get("/api/units", query_string={"run": "one", "epoch": 0, "kind": "all"})
     assert wrong.status_code == 422 and "one-per-cluster" in wrong.json["error"]
