@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from prunescope.app.figures.pruning import choices as criterion_choices
+from prunescope.app.criteria import choices as criterion_choices
 
 # Room for a long selection of units; an address beyond a few thousand characters is cut by some programs.
 TEXT_LENGTH = 4000
