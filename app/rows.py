@@ -123,7 +123,8 @@ class RowServer:
         """The whole answer to one request."""
         try:
             if not len(run.epochs):
-                yield pack({"boot": self.boot, "start": 0, "total": 0}, [], [])
+                # Nothing yet, or nothing that can be read: who waits for the first snapshot must know which.
+                yield pack({"error": run.error} if run.error else {"boot": self.boot, "start": 0, "total": 0}, [], [])
                 return
             computed = self.computed(feed_name, run, view)
             feed = FEEDS[feed_name]

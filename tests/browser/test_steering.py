@@ -132,7 +132,7 @@ def test_a_damaged_run_says_so_while_the_others_work(tab, server, record):
     (server.store.run(bad.id).path / "store" / "cache.db").write_bytes(b"no database" * 400)
     tab.open(f"/overview?run={bad.id}")
     status_is(tab, bad.id, "damaged")
-    tab.page.locator("[data-notice].is-error:visible").wait_for()
+    tab.page.locator("[data-notice].is-error:visible").get_by_text("broken").wait_for()
     tab.page.locator(f'[data-run="{good.id}"] .run-pick').click()
     tab.drawn("overview", epoch=2)
     assert tab.page.locator("[data-notice].is-error:visible").count() == 0
