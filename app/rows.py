@@ -149,7 +149,8 @@ class RowServer:
         """The whole answer to one request."""
         try:
             if not len(run.epochs):
-                yield pack({"boot": self.boot, "start": 0, "total": 0}, [], [])
+                # Nothing yet, or nothing that can be read: who waits for the first snapshot must know which.
+                yield pack({"error": run.error} if run.error else {"boot": self.boot, "start": 0, "total": 0}, [], [])
                 return
             feed = FEEDS[feed_name]
             if at is not None:
