@@ -1,5 +1,7 @@
 """Which units go together, and which questions are refused."""
 
+import operator
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -37,7 +39,7 @@ JOINS = {
     "gate of itself": lambda x: x * torch.sigmoid(x.mean((2, 3), keepdim=True)),
     "gate through a view": lambda x: x * torch.sigmoid(x.mean((2, 3))).view(x.size(0), -1)[:, :, None, None],
     "scaled": lambda x: 2 * x / 3 - 1,
-    "iadd": lambda x: x.__iadd__(1),
+    "iadd": lambda x: operator.iadd(x, 1),
 }
 
 
