@@ -74,10 +74,10 @@ def _linear(module: nn.Linear) -> Step:
 def _batch_norm(module: nn.BatchNorm1d) -> Step:
     mean, variance = torch.as_tensor(module.running_mean), torch.as_tensor(module.running_var)
     scale = torch.rsqrt(variance + module.eps)
-    if module.affine:
+    if module.weight is not None:
         scale = scale * module.weight
     shift = -mean * scale
-    if module.affine:
+    if module.bias is not None:
         shift = shift + module.bias
     scale, shift = scale[:, None], shift[:, None]
     return lambda x: torch.addcmul(shift, x, scale)
