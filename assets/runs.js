@@ -76,7 +76,9 @@ window.prunescope = window.prunescope || {};
     item.box.dataset.status = run.status;
     item.pick.setAttribute("aria-current", chosen ? "true" : "false");
     item.pick.title = run.message || "";
-    const wanted = chosen ? [...(ACTIONS[run.status] || []), "rename", "delete"].join() : "";
+    // A run of somebody's own training loop is steered there, not here.
+    const steered = run.kind === "train" ? ACTIONS[run.status] || [] : [];
+    const wanted = chosen ? [...steered, "rename", "delete"].join() : "";
     if (item.shown !== wanted) {
       item.shown = wanted;
       item.actions.replaceChildren(...(wanted ? wanted.split(",") : []).map((action) =>
