@@ -154,9 +154,13 @@ def _welcome(settings: Any) -> html.Div:
             html.P("Train one of the built-in networks:"),
             html.Button("New run", type="button", className="primary", **{"data-do": "new"}),
             html.P("Or on the shell:"),
-            html.Pre(f"prunescope train --dataset digits --model channels --init-scale 0.1 --logdir {settings.logdir}"),
+            html.Pre(
+                f"prunescope train --dataset digits --model channels --init-scale 0.1 --logdir {settings.logdir}",
+                # Both may be wider than the page: the keyboard must be able to scroll them.
+                tabIndex=0,
+            ),
             html.P("Or add four lines to a training loop of your own:"),
-            html.Pre(RECORDER_LINES.format(logdir=settings.logdir)),
+            html.Pre(RECORDER_LINES.format(logdir=settings.logdir), tabIndex=0),
         ],
     )
 
