@@ -10,14 +10,13 @@ from typing import Any
 from flask import Blueprint, Flask, Response, jsonify
 from prunescope.app import guard
 from prunescope.app.control import ACTIONS, control
-from prunescope.app.live import Live, describe
+from prunescope.app.describe import changed_settings, details, summary
+from prunescope.app.live import Live
 from prunescope.app.settings import Settings
 from prunescope.app.wire import plain
 from prunescope.engine.config import PRESETS, ConfigError, RunConfig, check_fits, field_specs
 from prunescope.engine.launch import launch
-from prunescope.engine.store import Run, RunDamaged, RunExists, RunLocked, Store, StoreError, StoreFull
-
-LOG_LINES = 40
+from prunescope.engine.store import RunDamaged, RunExists, RunLocked, Store, StoreError, StoreFull
 
 
 def register(server: Flask, store: Store, settings: Settings, live: Live) -> None:
@@ -87,48 +86,6 @@ def register(server: Flask, store: Store, settings: Settings, live: Live) -> Non
     server.register_error_handler(ConfigError, config_error)
 
 
-def summary(run: Run) -> dict[str, Any]:
-    """Return one line of the list of runs, as JSON."""
-    config = run.config
-    return plain(
-        {
-            "id": run.id,
-            **describe(run),
-            "created": run.created,
-            "parent": run.parent,
-            "dataset": config.get("dataset"),
-            "model": config.get("model"),
-            "settings": changed_settings(config),
-        }
-    )
-
-
-def details(run: Run) -> dict[str, Any]:
-    """Return what there is to know of one run besides its numbers, as JSON."""
-    return plain(
-        {
-            **summary(run),
-            "config": run.config,
-            "layers": [asdict(layer) for layer in run.layers],
-            "meta": run.meta,
-            "epochs": run.epochs,
-            "durable_epoch": run.head.durable_epoch,
-            "updated": run.head.updated,
-            "log": run.log_tail(LOG_LINES),
-        }
-    )
-
-
-def changed_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that are not at their defaults: what tells one run from another."""
-    defaults = {spec.name: plain(spec.default) for spec in field_specs()}
-    return {
-        key: value
-        for key, value in config.items()
-        if key != "name" and (key not in defaults or plain(value) != defaults[key])
-    }
-
-
 def config_from(body: Any) -> RunConfig:
     """Return the settings that a form sent as `{"config": {…}}`, checked, and fitting each other.
 
@@ -138,7 +95,7 @@ def config_from(body: Any) -> RunConfig:
         With every problem by field. Settings that would run the user's own code are among them:
         such code comes from the shell alone.
     """
-    values = body.get("config") if isinstance(body, dict) else None
+    values: Any = body.get("config") if isinstance(body, dict) else None
     if not isinstance(values, dict):
         guard.refuse(400, "The body holds no settings.", None, 'Send {"config": {"epochs": 10, …}}.')
     config = RunConfig.from_dict(_typed(values), trusted=False)

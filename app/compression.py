@@ -55,8 +55,8 @@ def install(server: Flask) -> None:
     def compress(response: Response) -> Response:
         if response.mimetype not in TEXT or response.status_code != 200 or request.method != "GET":
             return response
-        static = request.path.startswith(("/_dash-component-suites/", "/assets/"))
-        # What is generated piece by piece must leave piece by piece; files are iterators too, but whole.
+        # What is generated piece by piece must leave piece by piece; a file is an iterator too, but whole.
+        static = response.direct_passthrough or request.path.startswith("/_dash-component-suites/")
         if response.is_streamed and not static:
             return response
         response.vary.add("Accept-Encoding")

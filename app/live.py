@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
+from prunescope.app.describe import describe
 from prunescope.app.guard import problem
-from prunescope.app.wire import plain
 from prunescope.engine.store import Run, Store
 
 ACTIVE_SECONDS = 0.075
@@ -31,45 +31,6 @@ MAX_STREAMS = 32
 ACTIVE = frozenset({"queued", "running", "paused", "not responding"})
 
 log = logging.getLogger(__name__)
-
-
-def describe(run: Run) -> dict[str, Any]:
-    """Return what every page shows of a run, as JSON; a run that cannot be read says why."""
-    try:
-        head, error = run.head, run.error
-        unreadable = error is not None and head.n_snapshots == 0
-        return plain(
-            {
-                "name": run.name,
-                "kind": run.kind,
-                "created": run.created,
-                "status": "damaged" if unreadable else run.status,
-                "message": error or head.message,
-                "error": error,
-                "version": head.version,
-                "epoch": head.epoch,
-                "total": head.total_epochs,
-                "n": head.n_snapshots,
-                "best": head.best,
-            }
-        )
-    except Exception as error:
-        # A run may be deleted, or cut off by a full disk, between the listing and this look.
-        log.debug("run %s cannot be described", run.id, exc_info=True)
-        why = f"{type(error).__name__}: {error}"
-        return {
-            "name": run.id,
-            "kind": "",
-            "created": None,
-            "status": "damaged",
-            "message": why,
-            "error": why,
-            "version": 0,
-            "epoch": None,
-            "total": None,
-            "n": 0,
-            "best": None,
-        }
 
 
 class Live:
@@ -210,10 +171,7 @@ def register(server: Flask, store: Store) -> Live:
     def live_stream() -> Response:
         if not live.join():
             return problem(
-                503,
-                "Too many pages listen at once.",
-                MAX_STREAMS,
-                "Close some tabs; this one goes on by polling.",
+                503, "Too many pages listen at once.", MAX_STREAMS, "Close some tabs; this one goes on by polling."
             )
         # waitress tells when the page has closed its end; other servers find out at the next keep-alive.
         gone = request.environ.get("waitress.client_disconnected", lambda: False)

@@ -107,6 +107,11 @@ def test_importing_it_reaches_no_torch(module: str) -> None:
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+def test_the_commands_that_serve_nothing_reach_no_web_framework() -> None:
+    code = "import sys, prunescope.app.cli; sys.exit(bool({'dash', 'flask', 'plotly'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
 def test_the_public_names_need_no_dash() -> None:
     code = (
         "import sys\n"

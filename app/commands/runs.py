@@ -4,8 +4,8 @@ import argparse
 import time
 from collections.abc import Callable
 
-from prunescope.app.api import details, summary
 from prunescope.app.commands.common import OK, Problem, add_json, add_logdir, find_run, print_json
+from prunescope.app.describe import details, summary
 from prunescope.engine.store import Run, Store, StoreError
 
 COLUMNS = ("run", "status", "epoch", "best", "made", "name")

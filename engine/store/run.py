@@ -43,7 +43,7 @@ class Run:
         self._database = Database(path / "store", handles or Handles())
         self._seen: tuple[object, ...] | None = None
         self._lock = threading.RLock()
-        self._error: str | None = None
+        self._manifest_error: str | None = None
         self._head_bytes, self._head = b"", Head()
         self._rows: list[tuple[int, dict[str, float]]] = []
         self._epochs, self._known = _frozen([]), set[int]()
@@ -52,7 +52,8 @@ class Run:
         try:
             self._manifest = manifest.read(path)
         except StoreError as error:
-            self._error = str(error)
+            self._manifest_error = str(error)
+        self._error = self._manifest_error
 
     def __repr__(self) -> str:
         return f"Run({self.id!r})"
@@ -164,8 +165,10 @@ class Run:
             return []
 
     def verify(self) -> list[str]:
-        """Read every byte that was committed; one sentence for each thing that is wrong."""
-        problems = [self._error] if self._error else []
+        """Read every byte that was committed, anew; one sentence for each thing that is wrong."""
+        self.close()  # also forgets which files passed their check before
+        self._error = self._manifest_error
+        problems = [self.error] if self.error else []
         for epoch in self.epochs.tolist():
             try:
                 self.arrays(epoch)

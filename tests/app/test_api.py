@@ -37,7 +37,8 @@ def test_a_run_shows_its_settings_layers_and_epochs(client: FlaskClient, record,
 
 
 @pytest.mark.parametrize(
-    "run_id", ["absent", "..", "%2e%2e", "..%2f..%2fetc%2fpasswd", ".trash", "ONE", "one%00", "one/", "%5c", "-", "a" * 500]
+    "run_id",
+    ["absent", "..", "%2e%2e", "..%2f..%2fetc%2fpasswd", ".trash", "ONE", "one%00", "one/", "%5c", "-", "a" * 500],
 )
 def test_an_id_that_is_no_run_of_this_folder_is_404(owner: FlaskClient, record, run_id: str) -> None:
     record("one")

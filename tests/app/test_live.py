@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from prunescope.app import live as live_module
-from prunescope.app.live import Live, describe
+from prunescope.app.describe import describe
+from prunescope.app.live import Live
 from prunescope.engine.store import LayerInfo, Store
 
 LAYER = LayerInfo(name="fc1", kind="linear", units=4, fan_in=3, shape=(4, 3))

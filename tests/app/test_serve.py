@@ -171,7 +171,8 @@ def test_the_browser_is_opened_only_after_the_server_answers(store, tmp_path: Pa
     browser.write_text(
         f"#!{sys.executable}\n"
         "import pathlib, sys, urllib.request\n"
-        f"pathlib.Path({str(opened)!r}).write_text(sys.argv[1] + ' ' + str(urllib.request.urlopen(sys.argv[1]).status))\n"
+        "status = urllib.request.urlopen(sys.argv[1]).status\n"
+        f"pathlib.Path({str(opened)!r}).write_text(f'{{sys.argv[1]}} {{status}}')\n"
     )
     browser.chmod(browser.stat().st_mode | stat.S_IXUSR)
     command = [sys.executable, "-m", "prunescope.app.cli", "ui", "--logdir", str(store.root), "--port", "0"]

@@ -269,7 +269,8 @@ def test_the_demo_says_when_it_cannot_record_here(tmp_path: Path, capsys) -> Non
 
 
 def test_the_demo_opens_on_its_own_run_and_ends_with_its_training(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "prunescope.app.cli", "demo", "--no-open", "--port", "0", "--logdir", str(tmp_path)]
+    command = [sys.executable, "-m", "prunescope.app.cli", "demo", "--no-open", "--port", "0"]
+    command += ["--logdir", str(tmp_path)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     line = process.stderr.readline()
     assert re.search(r"/alignment\?run=demo&follow=1&token=", line)

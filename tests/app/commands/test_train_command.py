@@ -51,7 +51,8 @@ def test_lists_and_switches_come_from_every_source(tmp_path: Path) -> None:
     file.write_text('model = "mlp"\nhidden = [30, 20]\ndurable = true\n')
     config = train.settings_of(parse("--config", str(file), "--layers", "fc1,fc*"), {})
     assert (config.hidden, config.durable, config.layers) == ((30, 20), True, ("fc1", "fc*"))
-    config = train.settings_of(parse("--model", "mlp", "--hidden", "9,8", "--no-durable"), {"PRUNESCOPE_DURABLE": "yes"})
+    options = parse("--model", "mlp", "--hidden", "9,8", "--no-durable")
+    config = train.settings_of(options, {"PRUNESCOPE_DURABLE": "yes"})
     assert (config.hidden, config.durable) == ((9, 8), False)
 
 
@@ -81,7 +82,9 @@ def test_problems_of_all_sources_come_at_once(tmp_path: Path) -> None:
         (["--no-such-flag"], "unrecognized arguments"),
     ],
 )
-def test_what_cannot_be_started_ends_with_2_and_makes_no_run(tmp_path: Path, capsys, flags: list[str], said: str) -> None:
+def test_what_cannot_be_started_ends_with_2_and_makes_no_run(
+    tmp_path: Path, capsys, flags: list[str], said: str
+) -> None:
     command = ["train", "--logdir", str(tmp_path / "runs"), *flags]
     try:
         code = cli.main(command)
