@@ -122,15 +122,11 @@ def layer_numbers(weights: np.ndarray) -> tuple[float, float, float]:
         return np.nan, 0.0, np.nan
     some = live[:: max(1, len(live) // CLUSTERED_UNITS)][:CLUSTERED_UNITS]
     found = spherical_kmeans(some, min(CLUSTERS, len(some)), seed=0, n_init=3)
-<<<<<<< HEAD
     return (
         float(np.median(found.angles)),
         float(effective_rank(singular_values(weights))),
         float(norms.std() / norms.mean()),
     )
-=======
-    return float(np.median(found.angles)), float(effective_rank(singular_values(weights))), float(norms.std() / norms.mean())
->>>>>>> browser
 
 
 def events(history: list[float], angles: np.ndarray, names: list[str], run: Run) -> str:
