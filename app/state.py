@@ -16,7 +16,7 @@ TEXT_LENGTH = 4000
 # Filled from the engine's one dict of criteria, so that the list here and the error text there agree.
 CRITERION_CHOICES = criterion_choices()
 
-Kind = Literal["text", "number", "choice", "flag"]
+Kind = Literal["text", "number", "choice", "flag", "run"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,8 @@ PAGES: dict[str, str] = {
     "alignment": "Alignment",
     "trajectories": "Trajectories",
     "pruning": "Pruning",
+    "structure": "Structure",
+    "spectrum": "Spectrum",
 }
 
 _ALIGNED = ("alignment", "trajectories")
@@ -237,6 +239,79 @@ KEYS: tuple[Key, ...] = (
         pages=("pruning",),
     ),
     Key(name="mix", kind="text", label="Shares removed, layer by layer", default="", reach="rows"),
+    Key(
+        name="fp",
+        kind="choice",
+        label="Frame potential",
+        default="chance",
+        choices=(("chance", "× random"), ("pair", "/ N²")),
+        reach="template",
+        pages=("frames",),
+    ),
+    Key(
+        name="measure",
+        kind="choice",
+        label="Without each unit",
+        default="without_fp",
+        choices=(("without_fp", "potential"), ("without_ip", "|cosine|"), ("without_raw", "raw")),
+        reach="template",
+        pages=("structure",),
+        help="Which measure is taken again without the unit; raw weighs directions by their norms.",
+    ),
+    Key(
+        name="early",
+        kind="number",
+        label="The race begins at epoch",
+        default=1,
+        minimum=0,
+        maximum=50,
+        step=1,
+        reach="rows",
+        pages=("structure",),
+        help="Directions at this epoch are compared with those of the epoch shown.",
+    ),
+    Key(
+        name="rank",
+        kind="number",
+        label="Subspace of r directions",
+        default=10,
+        minimum=1,
+        maximum=64,
+        step=1,
+        reach="rows",
+        pages=("spectrum",),
+    ),
+    Key(
+        name="cutoff",
+        kind="number",
+        label="Large: norm above",
+        default=50,
+        minimum=0,
+        maximum=95,
+        step=5,
+        unit="pct.",
+        reach="rows",
+        pages=("spectrum",),
+    ),
+    Key(
+        name="top",
+        kind="choice",
+        label="Large units by",
+        default="similarity",
+        choices=(("similarity", "cosine"), ("residual", "residual"), ("subspace_similarity", "inside")),
+        reach="template",
+        pages=("spectrum",),
+        help="Cosine to the other large units; part outside the trained subspace; cosine of the parts inside it.",
+    ),
+    Key(
+        name="with",
+        kind="run",
+        label="With",
+        default="",
+        reach="rows",
+        pages=("similarity", "spectrum", "trajectories", "alignment"),
+        help="A second run, drawn in the same picture.",
+    ),
     Key(name="sel", kind="text", label="Selected units", default="", reach="rows"),
     Key(name="unit", kind="number", label="Unit", default=-1, minimum=-1, reach="rows"),
     Key(name="theme", kind="choice", label="Theme", default="auto", reach="template",

@@ -33,6 +33,7 @@ window.prunescope = window.prunescope || {};
   ps.drawRuns = function () {
     const list = document.getElementById("runs-list");
     if (!list) return;
+    ps.fillRunPicks();
     const chosen = ps.view().run;
     const shown = order().filter(([id, run]) => (run.name + " " + id + " " + run.status).toLowerCase().includes(filter));
     const seen = new Set();
