@@ -109,6 +109,14 @@ def _top() -> html.Header:
             html.Div(id="layer-pick"),
             html.Button("Copy link", type="button", className="button wide-only", **{"data-do": "link"}),
             html.Button(
+                "▤",
+                type="button",
+                id="tray-button",
+                className="icon-button",
+                title="Figures tray",
+                **{"data-do": "tray", "aria-label": "Figures tray"},
+            ),
+            html.Button(
                 "◐",
                 type="button",
                 id="theme-button",

@@ -11,9 +11,6 @@ window.prunescope = window.prunescope || {};
   function finishSvg(text, plot) {
     const uid = /id="defs-([0-9a-f]+)"/.exec(text);
     if (uid) text = text.replaceAll(uid[1], "ps");
-    // 3-D scenes and gradients get ids of their own.
-    const seen = new Map();
-    text = text.replace(/\b(g|legend|topdefs-|clip)([0-9a-f]{6})(?=[-"')x])/g, (_, kind, id) => { if (!seen.has(id)) seen.set(id, `s${seen.size}`); return kind + seen.get(id); });
     const open = /<svg\b[^>]*>/.exec(text)[0];
     const head = `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${plot.inches[0]}in" height="${plot.inches[1]}in" viewBox="0 0 ${plot.width} ${plot.height}">`;
     const about = `<title>${escape(plot.title)}</title><desc>${escape(plot.caption)}</desc><metadata>${escape(JSON.stringify(plot.provenance))}</metadata>`;
@@ -56,7 +53,8 @@ window.prunescope = window.prunescope || {};
 
   // `plot` is what /api/export?format=plot sends. Bytes come back.
   ps.drawFile = async function (plot, format) {
-    const figure = { data: structuredClone(plot.data), layout: structuredClone(plot.layout) };
+    // plotly names each trace at random unless it has a name already.
+    const figure = { data: structuredClone(plot.data).map((trace, i) => ({ ...trace, uid: `t${i}` })), layout: structuredClone(plot.layout) };
     const size = { width: plot.width, height: plot.height };
     if (format === "png") return finishPng(bytesOf(await window.Plotly.toImage(figure, { format, ...size, scale: DPI / 96 })), plot);
     return utf8(finishSvg(new TextDecoder().decode(bytesOf(await window.Plotly.toImage(figure, { format: "svg", ...size }))), plot));

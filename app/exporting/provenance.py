@@ -21,7 +21,7 @@ from prunescope.engine.store import LayerInfo, Run
 
 PACKAGES = ("prunescope", "numpy", "scipy", "scikit-learn", "plotly")
 # The frame around a figure, not the figure.
-_FRAME = ("run", "layer", "epoch", "follow", "theme", "sidebar", "full", "present", "speed")
+_FRAME = ("run", "layer", "epoch", "follow", "theme", "sidebar", "full", "present", "hide", "speed", "play")
 
 
 def provenance(picture: Picture, style: PaperStyle, merged: Merged | None) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def link(picture: Picture) -> str:
     query: dict[str, str] = {}
     for key in KEYS:
         value = picture.view[key.name]
-        if key.name in ("theme", "sidebar", "full") or value == key.default:
+        if key.name in ("theme", "sidebar", "full", "present", "hide", "speed", "play") or value == key.default:
             continue
         query[key.name] = ("1" if value else "0") if key.kind == "flag" else _short(value)
     page = picture.entry.page
