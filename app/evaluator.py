@@ -30,6 +30,7 @@ class Evaluator:
             if value is not None:
                 self._command += [flag, value]
         self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
         self._numbers = itertools.count(1)
         self._waiting: dict[int, queue.SimpleQueue[dict[str, Any]]] = {}
         self._lock = threading.Lock()
@@ -65,9 +66,12 @@ class Evaluator:
     def close(self) -> None:
         with self._lock:
             process, self._process = self._process, None
+            reader, self._reader = self._reader, None
         if process is not None:
             process.terminate()
             process.wait()
+        if reader is not None:
+            reader.join()
 
     def _send(self, message: dict[str, Any], *, start: bool = True) -> None:
         with self._lock:
@@ -99,7 +103,8 @@ class Evaluator:
             # Ctrl-C is for the dashboard, which then ends this process by closing its stdin.
             start_new_session=True,
         )
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         for line in process.stdout or ():
@@ -108,5 +113,10 @@ class Evaluator:
             if inbox is not None:
                 inbox.put(message)
         code = process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                # What was still to be written has no reader any more.
+                with contextlib.suppress(OSError):
+                    pipe.close()
         for inbox in list(self._waiting.values()):
             inbox.put({"error": f"The evaluator ended (exit code {code}). Ask again: it is started anew."})

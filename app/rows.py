@@ -36,6 +36,8 @@ TAKE_AWAY = {"mask-json": ".json", "mask-state": ".pt", "model": ".pt"}
 KEEP_BYTES = 256 * 2**20
 # Rows go out together in this rhythm: often enough to be seen growing, seldom enough to cost little.
 FLUSH_SECONDS = 0.06
+# PyTorch takes seconds and a core to import; the first figures and a demo's start come first.
+WARM_UP_SECONDS = 12.0
 
 
 class Feed(Protocol):
@@ -77,8 +79,19 @@ class RowServer:
         self.evaluator = evaluator
         self.boot = uuid4().hex[:12]
         self._keep_bytes = keep_bytes
+        self._warmed = False
         self._computed: OrderedDict[tuple[Any, ...], Computed] = OrderedDict()
         self._lock = threading.Lock()
+
+    def visited(self) -> None:
+        """Somebody looks: get the evaluator ready, but only once the first figures are out of the way."""
+        with self._lock:
+            if self._warmed:
+                return
+            self._warmed = True
+        timer = threading.Timer(WARM_UP_SECONDS, self.evaluator.warm_up)
+        timer.daemon = True
+        timer.start()
 
     def computed(self, feed_name: str, run: Run, view: dict[str, Any]) -> Computed:
         feed = FEEDS[feed_name]
@@ -136,7 +149,8 @@ class RowServer:
         """The whole answer to one request."""
         try:
             if not len(run.epochs):
-                yield pack({"boot": self.boot, "start": 0, "total": 0}, [], [])
+                # Nothing yet, or nothing that can be read: who waits for the first snapshot must know which.
+                yield pack({"error": run.error} if run.error else {"boot": self.boot, "start": 0, "total": 0}, [], [])
                 return
             feed = FEEDS[feed_name]
             if at is not None:
@@ -241,6 +255,7 @@ def register(server: Any, store: Store, evaluator: Evaluator) -> RowServer:
         # Rows counted under another server may have been other rows: begin again.
         if request.args.get("boot") != row_server.boot:
             have = 0
+        row_server.visited()
         at = None
         if getattr(FEEDS[feed_name], "answers", False):
             at = request.args.get("at", type=float)

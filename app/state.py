@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from prunescope.app.figures.pruning import choices as criterion_choices
+from prunescope.app.criteria import choices as criterion_choices
 
 # Room for a long selection of units; an address beyond a few thousand characters is cut by some programs.
 TEXT_LENGTH = 4000
@@ -236,6 +236,7 @@ KEYS: tuple[Key, ...] = (
         reach="local",
         pages=("pruning",),
     ),
+    Key(name="mix", kind="text", label="Shares removed, layer by layer", default="", reach="rows"),
     Key(name="sel", kind="text", label="Selected units", default="", reach="rows"),
     Key(name="unit", kind="number", label="Unit", default=-1, minimum=-1, reach="rows"),
     Key(name="theme", kind="choice", label="Theme", default="auto", reach="template",

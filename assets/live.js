@@ -23,18 +23,21 @@ window.prunescope = window.prunescope || {};
       boot = message.boot;
       ps.runs = message.runs;
       changed(Object.keys(ps.runs), true);
-      if (restarted) ps.refresh();
+      if (restarted) { ps.forgetSession(); ps.refresh(); }
       return;
     }
     if (kind !== "run") return;
     const { run, ...state } = message;
-    if (state.status === "gone") delete ps.runs[run];
+    const gone = state.status === "gone";
+    if (gone) delete ps.runs[run];
     else ps.runs[run] = state;
-    changed([run], false);
+    changed([run], false, !gone);
   }
 
-  function changed(ids, all) {
+  // What a deleted run has drawn stays on screen; asking for more of it would only fail.
+  function changed(ids, all, there = true) {
     for (const listener of onRuns) listener(ids, all);
+    if (!there) return;
     if (all || ids.includes(ps.view().run)) ps.refresh();
   }
 

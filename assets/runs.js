@@ -85,7 +85,21 @@ window.prunescope = window.prunescope || {};
     if (run.status === "failed" || run.status === "damaged") item.box.dataset.why = run.message || "";
   }
 
-  function choose(id) { ps.set({ run: id, layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1 }, { push: true }); document.getElementById("app").classList.remove("show-runs"); }
+  function choose(id) { ps.set({ run: id, layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1, mix: "" }, { push: true }); document.getElementById("app").classList.remove("show-runs"); }
+
+  // Changes need the launch token, which a page opened by its bare address does not have.
+  let session = null;
+  ps.forgetSession = () => { session = null; };
+  ps.mayChange = async function () {
+    if (!session) {
+      try { session = await (await fetch("/api/session")).json(); } catch { return true; }
+      document.getElementById("app").classList.toggle("may-not-change", !session.may_change);
+    }
+    if (session.may_change) return true;
+    ps.toast(session.read_only ? "This dashboard was started to show only: nothing can be changed."
+      : "This page may only look. To change things, open the address with ?token=… that prunescope printed when it started.");
+    return false;
+  };
 
   ps.post = async function (path, body) {
     const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
@@ -95,6 +109,7 @@ window.prunescope = window.prunescope || {};
   };
 
   ps.control = async function (id, action) {
+    if (!(await ps.mayChange())) return;
     const body = { action };
     if (action === "rename") {
       const name = prompt("New name of this run", ps.runs[id]?.name || id);
@@ -168,6 +183,7 @@ window.prunescope = window.prunescope || {};
     select.replaceChildren(...layers.map((layer) => ps.el("option", { value: layer.name },
       `${layer.name} — ${layer.units} ${layer.kind === "conv" ? "filters" : "neurons"}, ${layer.kind === "conv" ? layer.shape.slice(1).reverse().join("×") : layer.fan_in + " inputs"}`)));
     followLayer();
+    ps.drawMix(layers.slice(0, -1));
   };
   function followLayer() {
     const select = document.querySelector("#layer-pick select");

@@ -60,18 +60,18 @@ def simulate(config: XordConfig) -> XordNets:
     initial_w, initial_u = w.copy(), u.copy()
     rate = config.step / config.k
     converged = np.zeros(config.n_nets, dtype=bool)
-    for _ in range(config.max_steps + 1):
+    for step in range(config.max_steps + 1):
         todo = np.flatnonzero(~converged)
         on_positives, by_positives = _output_and_gradient(w[todo], u[todo], _POSITIVE)
         on_negatives, by_negatives = _output_and_gradient(w[todo], u[todo], _NEGATIVE)
         rising = on_positives < config.margin
         falling = on_negatives > -1
         converged[todo] = ~rising & ~falling
-        if converged.all():
+        if converged.all() or step == config.max_steps:
             break
         for neurons, on_positive, on_negative in zip((w, u), by_positives, by_negatives, strict=True):
-            step = rising[:, None, None] * on_positive - falling[:, None, None] * on_negative
-            neurons[todo] += rate * step
+            descent = rising[:, None, None] * on_positive - falling[:, None, None] * on_negative
+            neurons[todo] += rate * descent
     return XordNets(w, u, initial_w, initial_u, converged, _errors(w, u))
 
 

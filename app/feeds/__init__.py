@@ -4,10 +4,11 @@ from typing import Any
 
 from prunescope.app.feeds.alignment import AlignmentFeed
 from prunescope.app.feeds.curve import CurveFeed
+from prunescope.app.feeds.joint import JointFeed
 from prunescope.app.feeds.overview import OverviewFeed
 from prunescope.app.feeds.pruning import PruningFeed
 from prunescope.app.feeds.selection import SelectionFeed
-from prunescope.app.feeds.surface import SensitivityFeed, SurfaceFeed
+from prunescope.app.feeds.surface import PrunableFeed, SensitivityFeed, SurfaceFeed
 from prunescope.app.feeds.trajectories import TrajectoriesFeed
 from prunescope.app.feeds.unit import UnitDropFeed, UnitFeed
 
@@ -20,6 +21,8 @@ FEEDS: dict[str, Any] = {
     "surface": SurfaceFeed(),
     "sensitivity": SensitivityFeed(),
     "selection": SelectionFeed(),
+    "joint": JointFeed(),
+    "prunable": PrunableFeed(),
     "unit": UnitFeed(),
     "unit-drop": UnitDropFeed(),
 }

@@ -50,7 +50,7 @@ REDUNDANT = (
 def layout() -> html.Section:
     return parts.page(
         "pruning",
-        "pruning surface sensitivity",
+        "pruning joint surface sensitivity",
         [
             parts.figure_card("prune", "Accuracy while units are removed", how=HOW_CURVE, size="hero wide"),
             parts.figure_card(
@@ -108,6 +108,21 @@ def layout() -> html.Section:
                     ),
                 ],
             ),
-            parts.more("also"),
+            html.Details(
+                className="more",
+                children=[
+                    html.Summary("More controls"),
+                    *parts.controls("also"),
+                    html.Div(
+                        className="card",
+                        children=[
+                            html.H2("Each layer by its own share"),
+                            html.P(id="joint-result", className="card-text strong"),
+                            html.P(id="joint-note", className="card-text"),
+                            html.Div(id="mix"),
+                        ],
+                    ),
+                ],
+            ),
         ],
     )

@@ -72,12 +72,12 @@ def _linear(module: nn.Linear) -> Step:
 
 
 def _batch_norm(module: nn.BatchNorm1d) -> Step:
-    mean, variance = module.running_mean, module.running_var
-    scale = torch.rsqrt(variance + module.eps)  # type: ignore[operator]  # checked by the caller
-    if module.affine:
+    mean, variance = torch.as_tensor(module.running_mean), torch.as_tensor(module.running_var)
+    scale = torch.rsqrt(variance + module.eps)
+    if module.weight is not None:
         scale = scale * module.weight
-    shift = -mean * scale  # type: ignore[operator]
-    if module.affine:
+    shift = -mean * scale
+    if module.bias is not None:
         shift = shift + module.bias
     scale, shift = scale[:, None], shift[:, None]
     return lambda x: torch.addcmul(shift, x, scale)

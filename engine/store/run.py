@@ -181,19 +181,22 @@ class Run:
         self._database.close()
 
     def _read_head(self) -> Head:
+        seen = None
         if not self._database.is_open:
             if not self._database.exists():
                 return self._head
             seen = self._database.signature()
             if seen == self._seen:  # closed to save handles, and not written since
                 return self._head
-            self._seen = seen if _settled(seen) else None
         rows = self._database.select(_HEAD)
         if len(rows) != 1 or not isinstance(rows[0][0], bytes):
             raise RunDamaged(f"{self.id}: the head is missing")
         if rows[0][0] != self._head_bytes:
             with self._lock:
                 self._head, self._head_bytes = Head.unpack(rows[0][0], self.id), rows[0][0]
+        # Only now: another thread that finds these files "seen" takes the head that was read from them.
+        if seen is not None:
+            self._seen = seen if _settled(seen) else None
         return self._head
 
     def _catch_up(self) -> NDArray[np.float64]:

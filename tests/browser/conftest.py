@@ -25,10 +25,7 @@ import pytest
 from prunescope.engine.store import LayerInfo, RunWriter, Store
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage"
-).split()
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
 LAYERS = (
     LayerInfo(name="conv1", kind="conv", units=16, fan_in=9, shape=(16, 1, 3, 3)),
     LayerInfo(name="fc", kind="linear", units=24, fan_in=32, shape=(24, 32)),
@@ -58,15 +55,16 @@ def weights_at(epoch: float, layer: LayerInfo) -> np.ndarray:
 class Recording:
     """A run that the test itself writes, one commit at a time."""
 
-    def __init__(self, store: Store, name: str, total: float | None = 50):
+    def __init__(self, store: Store, name: str, layers: tuple[LayerInfo, ...] = LAYERS, total: float | None = 50):
+        self.layers = layers
         self.id = store.create_run({"dataset": "digits", "model": "channels"}, name=name, kind="train")
         self.writer: RunWriter = store.writer(self.id)
-        self.writer.declare(LAYERS, total_epochs=total)
+        self.writer.declare(layers, total_epochs=total)
         self.writer.set_state("running")
 
     def commit(self, *epochs: float) -> None:
         for epoch in epochs:
-            tensors = {f"{layer.name}.weight": weights_at(epoch, layer) for layer in LAYERS}
+            tensors = {f"{layer.name}.weight": weights_at(epoch, layer) for layer in self.layers}
             accuracy = 1 - 0.9 / (1 + epoch / 4)
             self.writer.commit(
                 epoch,
@@ -95,14 +93,14 @@ class Server:
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     launch_path: str = "/"
+    store: Store = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.logdir)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def store(self) -> Store:
-        return Store(self.logdir)
 
     def start(self) -> "Server":
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PRUNESCOPE_")}
@@ -139,7 +137,7 @@ class Server:
         for run in self.store.runs():
             if (pid := worker_pid(run)) and pid != os.getpid() and run.status in ("running", "paused", "queued"):
                 os.kill(pid, signal.SIGKILL)
-            run.close()
+        self.store.close()
 
 
 def worker_pid(run: Any) -> int | None:
