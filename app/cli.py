@@ -4,11 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from prunescope.app.commands import demo, doctor, imports, prune, runs, train, ui
+from prunescope.app.commands import demo, doctor, export, imports, prune, runs, train, ui
 from prunescope.app.commands.common import OK, Problem
 
 # Help lists them in this order: what a newcomer types first comes first.
-COMMANDS = (demo, ui, train, prune, runs, imports, doctor)
+COMMANDS = (demo, ui, train, prune, runs, export, imports, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -317,6 +317,11 @@ KEYS: tuple[Key, ...] = (
     Key(name="theme", kind="choice", label="Theme", default="auto", reach="template",
         choices=(("auto", "auto"), ("light", "light"), ("dark", "dark"))),
     Key(name="sidebar", kind="flag", label="Runs", default=True, reach="local"),
+    Key(name="present", kind="flag", label="Present", default=False, reach="local"),
+    Key(name="hide", kind="text", label="Left out when presenting", default="", reach="local"),
+    Key(name="speed", kind="number", label="Replay speed", default=5, minimum=0.2, maximum=60, unit="epochs/s",
+        reach="local"),
+    Key(name="play", kind="flag", label="Replay at once", default=False, reach="local"),
     Key(name="full", kind="text", label="Full screen", default="", reach="local"),
     Key(name="log", kind="text", label="Log axes", default="", reach="local"),
 )  # fmt: skip

@@ -286,7 +286,7 @@ window.prunescope = window.prunescope || {};
       case "matrix": value = matrix(column, last + 1); break;
       case "spaced": {
         const index = ps.spacedIndex(hole.i, hole.of, last);
-        value = index === null ? null : pick(column.row(index), hole, keep);
+        value = index === null ? [] : pick(column.row(index), hole, keep);
         break;
       }
       case "paths": value = paths(column, local.tail ? Math.max(0, last - local.tail) : 0, last, keep); break;
