@@ -27,11 +27,7 @@ PLACES = (
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
-FLAGS = (
-    "--headless --disable-gpu --no-first-run --disable-extensions --disable-background-networking --disable-sync "
-    "--disable-component-update --disable-dev-shm-usage --enable-unsafe-swiftshader --hide-scrollbars --mute-audio "
-    "--virtual-time-budget=60000 --dump-dom"
-).split()
+FLAGS = ["--headless", "--disable-gpu", "--no-first-run", "--disable-extensions", "--disable-background-networking", "--disable-sync", "--disable-component-update", "--disable-dev-shm-usage", "--enable-unsafe-swiftshader", "--hide-scrollbars", "--mute-audio", "--virtual-time-budget=60000", "--dump-dom"]
 SECONDS = 180.0
 VARIABLE = "PRUNESCOPE_BROWSER"
 
