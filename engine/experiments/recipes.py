@@ -26,16 +26,29 @@ def read_recipe(name: str) -> dict[str, Any]:
     ConfigError
         If there is neither, or it is no TOML.
     """
+    try:
+        return tomllib.loads(recipe_text(name))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError({"recipe": f"{name} is not valid TOML: {error}. Write lines like: rate = 0.2"}) from error
+
+
+def recipe_text(name: str) -> str:
+    """The TOML of a recipe that ships, or of a file of one's own.
+
+    Raises
+    ------
+    ConfigError
+        If there is neither.
+    """
     path = Path(name)
-    if name not in recipe_names() and not path.suffix == ".toml":
+    if name not in recipe_names() and path.suffix != ".toml":
         raise ConfigError({"recipe": f"{unknown_name(name, recipe_names())} Or give a file: my-recipe.toml."})
     try:
-        text = path.read_text("utf-8") if path.suffix == ".toml" else (_FOLDER / f"{name}.toml").read_text("utf-8")
-        return tomllib.loads(text)
+        return path.read_text("utf-8") if path.suffix == ".toml" else (_FOLDER / f"{name}.toml").read_text("utf-8")
     except OSError as error:
         raise ConfigError({"recipe": f"{name} cannot be read ({error.strerror})."}) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError({"recipe": f"{name} is not valid TOML: {error}. Write lines like: rate = 0.2"}) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError({"recipe": f"{name} is not text in UTF-8: save it so."}) from error
 
 
 def changed(recipe: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
