@@ -35,7 +35,7 @@ def experiment_from(values: Mapping[str, Any], *, trusted: bool = False) -> spec
     if not isinstance(values, Mapping):
         raise ConfigError({"experiment": "is not a table of names and values."})
     kind = values.get("kind")
-    if kind not in specs.KINDS:
+    if not isinstance(kind, str) or kind not in specs.KINDS:
         raise ConfigError({"kind": unknown_name(str(kind), specs.KINDS)})
     problems: Problems = {}
     known = {"kind", "name", "seeds", "run", kind, *_TEXTS}
