@@ -10,7 +10,7 @@ from prunescope.app import rows
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures import theme
-from prunescope.app.pages import alignment, overlays, overview, pruning, spectrum, structure, trajectories
+from prunescope.app.pages import alignment, overlays, overview, pruning, similarity, spectrum, structure, trajectories
 from prunescope.app.state import PAGES, client_spec
 from prunescope.engine.store import Store
 
@@ -19,6 +19,7 @@ LAYOUTS = {
     "alignment": alignment.layout,
     "trajectories": trajectories.layout,
     "pruning": pruning.layout,
+    "similarity": similarity.layout,
     "structure": structure.layout,
     "spectrum": spectrum.layout,
 }
