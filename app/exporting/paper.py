@@ -85,7 +85,7 @@ def _scaled(node: Any, type_scale: float, line_scale: float, inside: str = "") -
     if not isinstance(node, dict):
         return node
     for key, value in node.items():
-        if inside.endswith("font") and key == "size" or inside == "marker" and key == "size":
+        if (inside.endswith("font") and key == "size") or (inside == "marker" and key == "size"):
             node[key] = _times(value, type_scale)
         elif inside == "line" and key == "width":
             node[key] = _times(value, line_scale)
