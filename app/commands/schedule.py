@@ -8,4 +8,9 @@ DESCRIPTION = "Prune during or after training: copies pruned at chosen times, it
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    add_experiment(commands, "schedule", help="prune and retrain: at chosen times, step by step, by Li, Han or from scratch", description=DESCRIPTION)
+    add_experiment(
+        commands,
+        "schedule",
+        help="prune and retrain: at chosen times, step by step, by Li, Han or from scratch",
+        description=DESCRIPTION,
+    )
