@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from prunescope.engine.pruning.counting import Span
+from prunescope.engine.pruning.counting import Span, without
 from prunescope.engine.pruning.plan import Plan
 from prunescope.engine.pruning.program import Values, as_index
 from prunescope.engine.pruning.walk import ELEMENTWISE
@@ -95,8 +95,8 @@ def build_up_transposed(chain: Chain) -> Callable[[Plan, Values, Tensor, Sequenc
         ends = np.concatenate([[0], np.cumsum([len(b) for b in back])])
         columns = as_index(np.concatenate(back) if back else np.zeros(0, dtype=np.int64), device)
         rows = source.T.index_select(0, columns)
-        weight = layer.weight.index_select(1, columns)
-        empty = layer(plan.program.stop(node, source, plan.masks(0, top)[node])).T
+        weight = layer.weight.T.index_select(0, columns)
+        empty = without(plan, layer, node, source, top).T
         cuts = [int(ends[top - span[1]]) for span in spans]  # rows present at each span
         out = torch.empty(len(spans), len(targets), dtype=source.dtype, device=device)
         width = _strip(empty)
@@ -118,20 +118,19 @@ def _strip_margins(
     chain: Chain,
     outputs: Tensor,  # (features, examples), overwritten
     rows: Tensor,  # (channels coming back, examples)
-    weight: Tensor,  # (features, channels coming back)
+    weight: Tensor,  # (channels coming back, features)
     cuts: Sequence[int],
     targets: Tensor,
     margins: Tensor,  # (n_spans, examples), written
 ) -> None:
     own = targets[None]
-    single = [column[:, None].contiguous() for column in weight.unbind(1)]
     below = cuts[-1]
     for position in range(len(cuts) - 1, -1, -1):
         here = cuts[position]
         if here - below == 1:
-            outputs.addcmul_(single[below], rows[below])
+            outputs.addcmul_(weight[below, :, None], rows[below])
         elif here > below:
-            outputs.addmm_(weight[:, below:here], rows[below:here])
+            outputs.addmm_(weight[below:here].T, rows[below:here])
         below = here
         value = outputs
         for step in chain.steps:

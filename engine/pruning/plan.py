@@ -31,9 +31,9 @@ class Plan:
     group: dict[str, tuple[int, ...]]
 
     def between(self, node: fx.Node, low: int, high: int) -> Ints:
-        """Channels stopped at a reader by steps low … high − 1."""
+        """Channels stopped at a reader by steps low … high − 1, rising."""
         steps = self.channels[node][low:high]
-        return np.concatenate(steps) if steps else np.zeros(0, dtype=np.int64)
+        return np.sort(np.concatenate(steps)) if steps else np.zeros(0, dtype=np.int64)
 
     def masks(self, low: int, high: int) -> dict[fx.Node, Tensor]:
         """Reader -> channels stopped by steps low … high − 1."""
