@@ -7,7 +7,7 @@ alone. Three ways give the counts of evaluating each masked network by itself:
 - `build_up`: with a single dense reader its outputs are a sum over units, so they grow unit by unit from
   the fully pruned network and only what comes after is re-run. Adding keeps float32 honest where
   subtracting from the full network drifts (33 of 10,000 counts were wrong in a trial);
-- `chain.build_up_transposed`: the same, kept in cache, where only linear layers and activations follow.
+- `strips.build_up_in_strips`: the same, kept in cache, where only linear layers and activations follow.
 
 Sums in another order differ in their last bits, so the fast ways decide an example only when its margin
 (target's logit minus the best other) is far above the difference that `tolerance` measures on this very
@@ -23,8 +23,9 @@ from prunescope.engine.pruning.program import Program, Values, as_index, behind
 from torch import Tensor, fx, nn
 
 Span = tuple[int, int]
-# (plan, values before the readers, targets, spans) -> (n_spans, examples) margins
-Fast = Callable[[Plan, Values, Tensor, Sequence[Span]], Tensor]
+# (plan, values before the readers, targets, spans) -> parts: (n_spans, some examples) margins, and which
+# examples these are
+Fast = Callable[[Plan, Values, Tensor, Sequence[Span]], Iterator[tuple[Tensor, Tensor]]]
 
 # A margin may be wrong by more than on the few examples measured; most examples are nowhere near this.
 _HEADROOM = 32
@@ -47,16 +48,35 @@ def fast_hits(
     plan: Plan, inputs: Tensor, targets: Tensor, spans: Sequence[Span], fast: Fast, tolerance: float
 ) -> Ints:
     """(n_spans,) correct answers by margins, the doubtful ones evaluated anew."""
-    margins = fast(plan, plan.program.before(quick_layout(plan, inputs)), targets, spans)
-    counts = (margins > tolerance).sum(1).cpu().numpy().astype(np.int64)
-    doubtful = ~(margins.abs() > tolerance)  # nan counts as doubtful
-    rows = doubtful.any(0).nonzero()[:, 0]
-    if len(rows):
-        values, wanted = plan.program.before(inputs[rows]), targets[rows]
-        for position in doubtful.any(1).nonzero()[:, 0].tolist():
-            hits = plan.program.after(values, plan.masks(*spans[position])).argmax(1) == wanted
-            counts[position] += int((hits & doubtful[position, rows]).sum())
+    counts = np.zeros(len(spans), dtype=np.int64)
+    values = plan.program.before(quick_layout(plan, inputs))
+    for margins, examples in fast(plan, values, targets, spans):
+        if not float(margins.abs().amin()) > tolerance:  # nan is not
+            doubtful = ~(margins.abs() > tolerance)
+            counts += _doubtful_hits(plan, inputs[examples], targets[examples], spans, doubtful)
+            margins.masked_fill_(doubtful, -1)
+        counts += _count_positive(margins)
     return counts
+
+
+def _doubtful_hits(
+    plan: Plan, inputs: Tensor, targets: Tensor, spans: Sequence[Span], doubtful: Tensor
+) -> Ints:
+    """(n_spans,) correct answers among the doubtful (n_spans, examples), evaluated the slow way."""
+    counts = np.zeros(len(spans), dtype=np.int64)
+    columns = doubtful.any(0).nonzero()[:, 0]
+    values, wanted = plan.program.before(inputs[columns]), targets[columns]
+    for position in doubtful.any(1).nonzero()[:, 0].tolist():
+        hits = plan.program.after(values, plan.masks(*spans[position])).argmax(1) == wanted
+        counts[position] = int((hits & doubtful[position, columns]).sum())
+    return counts
+
+
+def _count_positive(margins: Tensor) -> Ints:
+    """(n_spans,) positive entries of rows without zeros; adding signs is eight times as fast as booleans."""
+    # Whole numbers below 2^24 are exact in float32.
+    surplus = sum(part.sign().sum(1).double() for part in margins.split(1 << 23, dim=1))
+    return ((surplus + margins.shape[1]) / 2).cpu().numpy().astype(np.int64)
 
 
 def tolerance(plan: Plan, inputs: Tensor, targets: Tensor, spans: Sequence[Span], fast: Fast) -> float:
@@ -67,8 +87,10 @@ def tolerance(plan: Plan, inputs: Tensor, targets: Tensor, spans: Sequence[Span]
     values = plan.program.before(inputs)
     slow = torch.stack([margins_of(plan.program.after(values, plan.masks(*span)), targets) for span in few])
     quick = fast(plan, plan.program.before(quick_layout(plan, inputs)), targets, few)
-    difference = (quick - slow).abs().nan_to_num()
-    return _HEADROOM * float(difference.max()) + 16 * torch.finfo(slow.dtype).eps * float(slow.abs().max())
+    difference = max(
+        float((margins - slow[:, examples]).abs().nan_to_num().max()) for margins, examples in quick
+    )
+    return _HEADROOM * difference + 16 * torch.finfo(slow.dtype).eps * float(slow.abs().max())
 
 
 def margins_of(logits: Tensor, targets: Tensor) -> Tensor:
@@ -98,7 +120,9 @@ def _with_tail(plan: Plan, outputs_under: _Outputs) -> Fast:
     program = plan.program
     neck, tail = _neck(plan)
 
-    def margins(_: Plan, values: Values, targets: Tensor, spans: Sequence[Span]) -> Tensor:
+    def margins(
+        _: Plan, values: Values, targets: Tensor, spans: Sequence[Span]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         source = values[node.all_input_nodes[0]]
         found: list[Tensor] = [targets] * len(spans)  # every entry is replaced below
         waiting: dict[int, Tensor] = {}
@@ -116,7 +140,7 @@ def _with_tail(plan: Plan, outputs_under: _Outputs) -> Fast:
                 for at, part in zip(waiting, parts, strict=True):
                     found[at] = part
                 waiting = {}
-        return torch.stack(found)
+        yield torch.stack(found), torch.arange(len(targets), device=targets.device)
 
     return margins
 

@@ -150,7 +150,7 @@ def _logits(value: Any) -> Tensor:
 
 def as_index(channels: np.ndarray, device: torch.device) -> Tensor:
     """Channel numbers as torch wants them for indexing."""
-    return torch.as_tensor(np.ascontiguousarray(channels), dtype=torch.int64, device=device)
+    return torch.as_tensor(np.array(channels, dtype=np.int64), device=device)
 
 
 def footprint(program: Program, inputs: Tensor) -> int:

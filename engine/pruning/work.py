@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from prunescope.engine.pruning.chain import build_up_transposed, chain_after
+from prunescope.engine.pruning.chain import chain_after
 from prunescope.engine.pruning.counting import (
     Fast,
     Span,
@@ -20,6 +20,7 @@ from prunescope.engine.pruning.errors import PruningError
 from prunescope.engine.pruning.flow import CONVS, Network, trace
 from prunescope.engine.pruning.plan import Ints, Plan, make_plan
 from prunescope.engine.pruning.program import footprint, upto
+from prunescope.engine.pruning.strips import build_up_in_strips
 from torch import Tensor, nn
 
 # What a chunk of examples may take while it passes through the network.
@@ -99,7 +100,7 @@ def _choose(plan: Plan, singles: bool) -> tuple[Fast | None, str, bool]:
     if isinstance(module, nn.Linear):
         chain = None if singles else chain_after(plan)
         if chain is not None:
-            return build_up_transposed(chain), "linear-consumer", False
+            return build_up_in_strips(chain), "linear-consumer", False
         return (leave_one_out if singles else build_up)(plan), "linear-consumer", True
     if isinstance(module, CONVS) and module.groups == 1:
         return (leave_one_out if singles else build_up)(plan), "conv-consumer", True
