@@ -153,6 +153,28 @@ def test_twin_classes_tie_at_every_level(images, naive_counts, shake):
         assert curve.correct.tolist() == naive_counts(model, "1", order, images[0], targets)
 
 
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_strips_of_one_class_settle_examples_without_changing_a_count(activation, seed, shake, naive_counts):
+    # Three crowded classes and an empty one: enough examples for strips of their own.
+    model = shake(
+        nn.Sequential(nn.Linear(20, 40), activation(), nn.Linear(40, 15), nn.ReLU(), nn.Linear(15, 4))
+    )
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(1500, 20, generator=generator)
+    with torch.no_grad():
+        targets = model(inputs).argmax(1).clamp_max(2)
+    order = an_order(40, seed)
+    curve = accuracy_curve(model, "0", order, inputs, targets)
+    if activation is nn.ReLU:
+        assert curve.correct.tolist() == naive_counts(model, "0", order, inputs, targets)
+    else:
+        with torch.no_grad():
+            for level in range(40):
+                smaller = remove_units(model, "0", order[:level])
+                assert curve.correct[level] == (smaller(inputs).argmax(1) == targets).sum()
+
+
 @given(st.sets(st.integers(0, 24), min_size=1), st.integers(1, 70))
 @settings(deadline=None, max_examples=25)
 def test_chosen_levels_and_chunks_change_no_count(levels, chunk):
