@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from prunescope.engine.experiments.cells import plan_cells
 from prunescope.engine.experiments.checks import experiment_from

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from prunescope.engine.experiments.folder import Experiments
 from prunescope.engine.experiments.report import as_json, write_report
 from prunescope.engine.experiments.results import early_stop, two_layer_measures
 from prunescope.engine.experiments.summary import accuracy_curve_of, config_differences, spread
-from prunescope.engine.experiments.folder import Experiments
 
 
 def test_early_stop_is_the_first_moment_of_the_least_validation_loss():
@@ -49,7 +49,7 @@ def test_the_report_holds_tables_settings_versions_seeds_and_the_command(compute
     page = write_report(store, described, tmp_path / "report").read_text()
     assert "<script" not in page
     assert "http" not in page
-    for wanted in ("±", "2 of 2", "torch", "Overlap of the masks", '&quot;rate&quot;: 0.2', "Repeat it"):
+    for wanted in ("±", "2 of 2", "torch", "Overlap of the masks", "&quot;rate&quot;: 0.2", "Repeat it"):
         assert wanted in page
     rows = list(csv.DictReader((tmp_path / "report" / "groups.csv").read_text().splitlines()))
     assert [row["arm"] for row in rows] == ["dense", "ticket", "reinit"]

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from prunescope.engine.config import RunConfig
 from prunescope.engine.experiments.live import live_layers, macs
 from prunescope.engine.experiments.starts import scratch_weights
 from prunescope.engine.experiments.summary import masks_of
 from prunescope.engine.experiments.treatment import one_per_cluster, scene_of
-from prunescope.engine.config import RunConfig
 from prunescope.engine.models import build_model
 
 

@@ -18,7 +18,7 @@ from prunescope.engine.experiments.task import run_cell
 from prunescope.engine.store import RunLocked, Store
 
 # Stands for `task.run_cell` without importing torch; imported by name in the workers.
-STAND_IN = '''
+STAND_IN = """
 import os, signal, time
 from prunescope.engine.experiments.folder import Experiments
 from prunescope.engine.store import Store
@@ -39,7 +39,7 @@ def run_cell(root, experiment_id, key, *, trusted=False):
         time.sleep(0.2)
         table.finish(key, {"accuracy": lr, "pid": os.getpid()})
         return "done"
-'''
+"""
 
 
 @pytest.fixture
@@ -66,7 +66,9 @@ def test_a_run_that_kills_its_process_fails_alone_and_the_others_are_done(store,
     rows = by_rate(described)
     assert rows[0.5].state == "failed"
     assert rows[0.5].error.startswith("crash")
-    assert {rate: row.state for rate, row in rows.items() if rate != 0.5} == dict.fromkeys((0.01, 0.02, 0.03, 0.04), "done")
+    assert {rate: row.state for rate, row in rows.items() if rate != 0.5} == dict.fromkeys(
+        (0.01, 0.02, 0.03, 0.04), "done"
+    )
     assert summarise(store, described).state == "failed"
 
 
@@ -176,9 +178,13 @@ def test_a_deleted_parent_is_computed_again_when_a_child_needs_it(store, make, s
         assert table.row("s0-dense").state == "queued"
 
 
-SLOW = ["--set", "run.min_epoch_seconds=0.15", "--set", "run.epochs=12", "--set", "run.train_examples=320",
-        "--set", "run.snapshot_every=1", "--set", "tickets.levels=2", "--set", "tickets.control_levels=[]",
-        "--set", "seeds=[0]"]  # fmt: skip
+SLOW = [
+    f"--set={change}"
+    for change in (
+        "run.min_epoch_seconds=0.15", "run.epochs=12", "run.train_examples=320", "run.snapshot_every=1",
+        "tickets.levels=1", "tickets.arms=['ticket']", "tickets.control_levels=[]", "seeds=[0]",
+    )
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -188,7 +194,7 @@ def head(tmp_path):
 
     def start(*flags):
         command = [sys.executable, "-m", "prunescope.app.cli", "tickets", "--recipe", "digits-lenet", *SLOW,
-                   "--logdir", str(tmp_path / "runs"), "--executor", "local:2", *flags]  # fmt: skip
+                   "--logdir", str(tmp_path / "runs"), "--executor", "local:1", *flags]  # fmt: skip
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
         return started[-1]
 
@@ -225,10 +231,10 @@ def test_kill_9_of_the_head_leaves_no_orphan_and_the_next_head_ends_in_the_same_
             return [row.key for row in table.rows() if row.state == "done"]
 
     first = head()
-    wait_for(lambda: "s0-dense" in done(), seconds=120)
+    wait_for(lambda: "s0-dense" in done(), seconds=300)
     described = Experiments(store).open(Experiments(store).ids()[0])
     ticket = described.run_id("s0-ticket-01")
-    wait_for(lambda: ticket in [run.id for run in store.runs()] and len(store.run(ticket).epochs) > 3, seconds=60)
+    wait_for(lambda: ticket in [run.id for run in store.runs()] and len(store.run(ticket).epochs) > 3, seconds=200)
     workers = children(first.pid)
     assert workers
     os.kill(first.pid, signal.SIGKILL)
@@ -238,7 +244,7 @@ def test_kill_9_of_the_head_leaves_no_orphan_and_the_next_head_ends_in_the_same_
     dense_version = store.run(described.run_id("s0-dense")).version
 
     second = head("--json")
-    output, _ = second.communicate(timeout=180)
+    output, _ = second.communicate(timeout=400)
     assert second.returncode == 0, output
     # Finished ones are left alone, interrupted ones go on in their own folder.
     assert store.run(described.run_id("s0-dense")).version == dense_version
@@ -255,9 +261,9 @@ def test_kill_9_of_the_head_leaves_no_orphan_and_the_next_head_ends_in_the_same_
 
 def test_ctrl_c_saves_what_runs_and_the_same_command_goes_on(store, head, wait_for):
     first = head()
-    wait_for(lambda: any(len(run.epochs) > 2 for run in store.runs()), seconds=120)
+    wait_for(lambda: any(len(run.epochs) > 2 for run in store.runs()), seconds=300)
     first.send_signal(signal.SIGINT)
-    output, _ = first.communicate(timeout=60)
+    output, _ = first.communicate(timeout=200)
     assert first.returncode == 1
     assert "Go on with: prunescope tickets --recipe digits-lenet" in output
     described = Experiments(store).open(Experiments(store).ids()[0])
@@ -265,10 +271,10 @@ def test_ctrl_c_saves_what_runs_and_the_same_command_goes_on(store, head, wait_f
         assert {row.state for row in table.rows()} <= {"queued", "done"}
     assert {run.status for run in store.runs()} <= {"stopped", "done", "queued"}
     second = head("--json")
-    output, _ = second.communicate(timeout=180)
+    output, _ = second.communicate(timeout=400)
     assert second.returncode == 0, output
     shown = json.loads(output[output.index("\n{") :])
-    assert shown["counts"]["done"] == 5
+    assert shown["counts"]["done"] == 2
 
 
 def test_an_orphan_watch_ends_a_worker_with_its_parent(tmp_path):
