@@ -164,13 +164,14 @@ class SimilarityFeed:
     def templates(self, run: Run, memory: SimilarityMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
         networks = [] if memory.other is None else [run.name, memory.other.name]
         noun = units(memory.layer)
+        where = memory.layer.name if memory.other is None else f"{memory.layer.name} of both networks"
         return {
             "figures": {
                 "graph": figures.graph(theme, noun[:-1], memory.n_clusters, networks),
                 "components": figures.components(theme, memory.n_units),
                 "weights": figures.weight_distribution(theme, BINS),
             },
-            "texts": figures.texts(memory.n_units, noun, memory.layer.name, memory.by),
+            "texts": figures.texts(memory.n_units, noun, where, memory.by),
             "lists": {"similarity-groups": figures.group_list(theme, memory.n_clusters, networks)},
         }
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from prunescope.app.feeds.groups import block_means, matrix_side
 from prunescope.app.feeds.similarity import CUTOFFS, mean_distance
-from prunescope.engine.geometry import components_at, component_curve, cosine_matrix, edge_weights, kernel_width
+from prunescope.engine.geometry import component_curve, components_at, cosine_matrix, edge_weights, kernel_width
 
 # Two pairs of equal directions at a right angle: D = 0 inside a pair, 1/2 across; σ = mean over 16 = 1/4.
 PAIRS = np.array([[1.0, 0], [2, 0], [0, 1], [0, 3]])
