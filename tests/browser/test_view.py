@@ -1,16 +1,16 @@
 """The address holds the view; theme, width and keyboard all lead to the same page."""
 
 import pytest
+from prunescope.app.state import PAGES
 
-PAGES = ("overview", "alignment", "trajectories")
 DEEP = "layer=fc&epoch=3&follow=0&k=5&basis=first&tail=2&colour=norm&log=moved"
 BACKGROUND = """[...document.querySelectorAll('.card, #main, #app, body, html')].map(e => getComputedStyle(e).backgroundColor)
     .find(c => c !== 'rgba(0, 0, 0, 0)')"""
 
 
 @pytest.fixture(scope="module")
-def server(serve):
-    return serve()
+def server(serve, trained):
+    return serve(logdir=trained.logdir)
 
 
 @pytest.fixture
@@ -115,8 +115,9 @@ def test_the_theme_follows_the_system_and_the_button_overrules_it(tab, run):
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("tab", [{"viewport": {"width": 390, "height": 844}, "has_touch": True}], indirect=True)
-def test_at_390_pixels_nothing_sticks_out_and_the_drawers_open(tab, run, page):
-    tab.choose(run, page).drawn(page, epoch=7)
+def test_at_390_pixels_nothing_sticks_out_and_the_drawers_open(tab, trained, page):
+    tab.choose(trained.ids["digits"], page).drawn(page, epoch=5)
+    tab.settled()
     assert tab("document.documentElement.scrollWidth") <= 390
     assert tab("document.getElementById('main').scrollWidth <= document.getElementById('main').clientWidth")
     out = """[...document.querySelectorAll('.page:not([hidden]) .page-main *, .top *, .foot *')]
