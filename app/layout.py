@@ -8,9 +8,11 @@ from dash import Dash, html
 from flask import Response, send_file
 from prunescope.app import rows
 from prunescope.app.evaluator import Evaluator
+from prunescope.app.exporting import pdf, routes
+from prunescope.app.exporting.catalog import figures_of
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures import theme
-from prunescope.app.pages import alignment, overlays, overview, pruning, spectrum, structure, trajectories
+from prunescope.app.pages import alignment, overlays, overview, pruning, similarity, spectrum, structure, trajectories
 from prunescope.app.state import PAGES, client_spec
 from prunescope.engine.store import Store
 
@@ -19,9 +21,12 @@ LAYOUTS = {
     "alignment": alignment.layout,
     "trajectories": trajectories.layout,
     "pruning": pruning.layout,
+    "similarity": similarity.layout,
     "structure": structure.layout,
     "spectrum": spectrum.layout,
 }
+
+FIGURES = figures_of(LAYOUTS | {"unit": overlays.drawer})
 
 RECORDER_LINES = """from prunescope.engine import Recorder
 
@@ -57,6 +62,7 @@ def page(settings: Any) -> html.Div:
         "feeds": {name: list(feed.keys) for name, feed in FEEDS.items()},
         "answers": [name for name, feed in FEEDS.items() if getattr(feed, "answers", False)],
         "titles": PAGES,
+        "pdf": pdf.available(),
     }
     return html.Div(
         id="app",
@@ -105,6 +111,14 @@ def _top() -> html.Header:
             ),
             html.Div(id="layer-pick"),
             html.Button("Copy link", type="button", className="button wide-only", **{"data-do": "link"}),
+            html.Button(
+                "▤",
+                type="button",
+                id="tray-button",
+                className="icon-button",
+                title="Figures tray",
+                **{"data-do": "tray", "aria-label": "Figures tray"},
+            ),
             html.Button(
                 "◐",
                 type="button",
@@ -170,7 +184,8 @@ def _welcome(settings: Any) -> html.Div:
 def register(app: Dash, store: Store, settings: Any) -> None:
     """Give the page its shell, its rows, and the drawing library's other half."""
     app.index_string = index_string()
-    rows.register(app.server, store, Evaluator(store.root, model=settings.model, data=settings.data))
+    row_server = rows.register(app.server, store, Evaluator(store.root, model=settings.model, data=settings.data))
+    routes.register(app.server, store, row_server, FIGURES)
 
     @app.server.get("/api/plotly-full.js")
     def plotly_full() -> Response:

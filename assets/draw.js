@@ -113,7 +113,9 @@ window.prunescope = window.prunescope || {};
   }
 
   let loading = null;
+  ps.loadFull = loadFull;
   function loadFull() {
+    if (ps.full3d) return Promise.resolve();
     loading ??= new Promise((done, failed) => {
       const script = document.createElement("script");
       script.src = "/api/plotly-full.js";
@@ -139,6 +141,7 @@ window.prunescope = window.prunescope || {};
     if (local.log.split(",").includes(id)) logAxis(filled.layout);
     if (plot.clientWidth < NARROW) labelsInside(filled.layout);
     if (plot.dataset.drag) filled.layout.dragmode = plot.dataset.drag;
+    if (local.present) Object.assign(filled, ps.enlarge(filled, plot));
     window.Plotly.react(plot, filled.data, filled.layout, config);
     box.dataset.epoch = String(feed.epochs[cursor]);
     watchSize(plot);

@@ -21,32 +21,15 @@ window.prunescope = window.prunescope || {};
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
-  // Exports stay light: paper is white.
-  async function image(box, format) {
-    const view = ps.view();
+  // Without a server (a run in one file) there is no setting for paper: what is on screen is saved, on white.
+  async function screenImage(box, format) {
     const plot = box.querySelector(".plot");
-    const feed = ps.pageFeeds(box.closest(".page")).map((name) => ps.feed(name)).find((one) => one.figures[box.dataset.figure]);
-    const query = new URLSearchParams({ feed: feed.name, run: view.run, have: "999999999", boot: feed.boot, theme_now: "light" });
-    for (const key of ps.spec().keys) if (key.reach !== "local" && !["run", "theme"].includes(key.name) && view[key.name] !== key.default) query.set(key.name, view[key.name]);
-    const template = await ps.templateOnce(query, box.dataset.figure);
-    const filled = ps.fill({ data: template.data, layout: template.layout }, feed, ps.cursor(feed), ps.locals());
-    const axes = {};
-    for (const name of Object.keys(plot.layout)) {
-      if (/^[xy]axis/.test(name) && plot.layout[name].range) axes[name] = { ...filled.layout[name], range: [...plot.layout[name].range], autorange: false, type: plot.layout[name].type };
-      if (/^scene/.test(name)) axes[name] = { ...filled.layout[name], camera: plot.layout[name].camera };
-    }
-    const data = filled.data.map((trace, i) => ({ ...trace, visible: plot.data[i] ? plot.data[i].visible : true }));
-    const layout = { ...filled.layout, ...axes, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff" };
-    const url = await window.Plotly.toImage({ data, layout }, { format, width: plot.clientWidth, height: plot.clientHeight, scale: format === "png" ? 3 : 1 });
-    save(blobOf(url), fileName(box, format));
-  }
-
-  // By hand: to fetch a data: address is forbidden by our content policy.
-  function blobOf(url) {
-    const at = url.indexOf(",");
-    const kind = url.slice("data:".length, at), body = url.slice(at + 1);
-    const content = kind.endsWith(";base64") ? Uint8Array.from(atob(body), (letter) => letter.charCodeAt(0)) : decodeURIComponent(body);
-    return new Blob([content], { type: kind.split(";")[0] });
+    const layout = { ...plot.layout, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff" };
+    const [width, height] = [plot.clientWidth, plot.clientHeight];
+    const title = box.querySelector("h2").textContent;
+    const told = { figure: box.dataset.figure, title, epoch: Number(box.dataset.epoch), view: ps.view(), link: ps.address() };
+    const bytes = await ps.drawFile({ data: plot.data, layout, width, height, inches: [width / 96, height / 96], title, caption: `${title}.`, provenance: told }, format);
+    ps.saveBytes(bytes, fileName(box, format));
   }
 
   // Exactly the plotted points: one row a point, the trace's name beside it.
@@ -140,12 +123,11 @@ window.prunescope = window.prunescope || {};
       const on = plot.dataset.drag === "lasso";
       list.push(["Select units (lasso)", () => { plot.dataset.drag = on ? "zoom" : "lasso"; ps.requestDraw(); }, on]);
     }
-    if (drawn) list.push(
-      ["Data", () => table(box)],
-      ["Save SVG", fail(() => image(box, "svg"))],
-      ["Save PNG", fail(() => image(box, "png"))],
-      ["Save CSV", fail(() => save(new Blob([ps.csvOf(box.querySelector(".plot"))], { type: "text/csv" }), fileName(box, "csv")))],
-    );
+    if (drawn) list.push(["Data", () => table(box)]);
+    if (drawn && ps.offline) list.push(...["svg", "png"].map((format) => [`Save ${format.toUpperCase()}`, fail(() => screenImage(box, format))]),
+      ["Save CSV", fail(() => save(new Blob([ps.csvOf(plot)], { type: "text/csv" }), fileName(box, "csv")))]);
+    else if (drawn) list.push(["Export …", () => ps.openExport(ps.itemOf(box))], ["Pin to the tray", () => ps.pin(ps.itemOf(box))]);
+    if (box.closest(".page")) list.push([ps.view().present ? "Leave the presentation" : "Present", () => (ps.view().present ? ps.leavePresent() : ps.present(id))]);
     list.push(["Copy link", () => copyLink(id)], ["How is this computed?", () => how(box)]);
     return list;
   }
@@ -170,10 +152,10 @@ window.prunescope = window.prunescope || {};
   }
 
   function showFull() {
-    const id = ps.view().full;
+    const ids = ps.view().full.split(",").slice(0, ps.view().present ? 2 : 1);
     let any = false;
     for (const box of document.querySelectorAll("[data-figure]")) {
-      const now = box.dataset.figure === id && Boolean(box.closest(".page:not([hidden])"));
+      const now = ids.includes(box.dataset.figure) && Boolean(box.closest(".page:not([hidden])"));
       any = any || now;
       box.classList.toggle("is-full", now);
     }
