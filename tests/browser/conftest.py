@@ -27,7 +27,16 @@ from prunescope.engine.launch import launch
 from prunescope.engine.store import LayerInfo, RunWriter, Store
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
 LAYERS = (
     LayerInfo(name="conv1", kind="conv", units=16, fan_in=9, shape=(16, 1, 3, 3)),
     LayerInfo(name="fc", kind="linear", units=24, fan_in=32, shape=(24, 32)),
@@ -255,8 +264,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     store = Store(tmp_path_factory.mktemp("trained") / "runs")
     configs = {"digits": DIGITS, "xord": XORD.to_dict() | {"epochs": 12, "snapshot_every": 3, "threads": 1}}
     ids = {name: launch(store, config, name=name) for name, config in configs.items()}
-    for run_id in ids.values():
-        until(lambda run=store.run(run_id): run.status == "done", "the training was done")
+    for run in map(store.run, ids.values()):
+        until(lambda run=run: run.status == "done", "the training was done")
     yield Trained(store.root, ids)
     store.close()
 

@@ -8,7 +8,8 @@ from prunescope.app.state import PAGES
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 CHECK = """axe.run(document, {resultTypes: ['violations']}).then(found => found.violations
     .filter(v => ['serious', 'critical'].includes(v.impact))
-    .flatMap(v => v.nodes.map(n => `${v.id}: ${n.target.join(' ')} — ${n.failureSummary.split('\\n').slice(1, 3).join(' ')}`)))"""
+    .flatMap(v => v.nodes.map(n => `${v.id}: ${n.target.join(' ')}: ${n.failureSummary.replaceAll('\\n', ' ')}`)))"""
+THEMES = pytest.mark.parametrize("tab", [{"color_scheme": name} for name in ("light", "dark")], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -16,10 +17,11 @@ def server(serve, trained):
     return serve(logdir=trained.logdir)
 
 
-@pytest.mark.parametrize("tab", [{"color_scheme": "light"}, {"color_scheme": "dark"}], indirect=True, ids=["light", "dark"])
+@THEMES
 def test_no_page_has_a_serious_accessibility_problem(tab, trained):
     tab.page.add_init_script(path=AXE)
     found = {}
+    tab.sign_in()
     for page in PAGES:
         tab.choose(trained.ids["digits"], page).drawn(page, epoch=5)
         found[page] = tab.settled()(CHECK)

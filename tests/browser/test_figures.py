@@ -3,6 +3,8 @@
 import csv
 import io
 import math
+import re
+import zipfile
 from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -145,69 +147,80 @@ def test_python_fills_the_same_picture_from_the_rows_that_a_page_holds(tab, trai
             assert_same(drawn["data"], [plain(trace.to_plotly_json()) for trace in made.data], name)
 
 
-def save(tab, figure_id, item):
-    """Choose an item of a figure's menu and return the file that the browser saves: (name, bytes)."""
+def open_export(tab, figure_id):
+    """The export dialog of a figure, its preview drawn."""
     box = tab.page.locator(f'.page:not([hidden]) [data-figure="{figure_id}"]')
     box.locator("[data-menu]").click()
+    box.get_by_role("menuitem", name="Export …").click()
+    dialog = tab.page.locator("dialog[open]")
+    dialog.locator("button[data-format=svg]:enabled").wait_for()
+    return dialog
+
+
+def save(tab, dialog, kind):
+    """Press a format's button and return the file that the browser saves: (name, bytes)."""
     with tab.page.expect_download() as download:
-        box.get_by_role("menuitem", name=item).click()
+        dialog.locator(f"button[data-format={kind}]").click()
     return download.value.suggested_filename, Path(download.value.path()).read_bytes()
 
 
-def plotted(data):
-    """Rows of the CSV as they should be, from plotly's own arrays."""
-    columns = [key for key in ("x", "y", "z", "text") if any(trace.get(key) is not None for trace in data)]
-    rows = []
+def points(trace):
+    """x, y, z of every point of a trace as plotly holds it, worked out anew; None where there is none."""
+    x, y, z = (trace.get(key) for key in "xyz")
+    if trace["type"] == "heatmap":
+        xs, ys = x or list(range(len(z[0]))), y or list(range(len(z)))
+        return [(xs[j], ys[i], value) for i, row in enumerate(z) for j, value in enumerate(row)]
+    return list(zip_longest(x or [], y or [], z or []))
+
+
+def assert_same_points(rows, data, where):
     for i, trace in enumerate(data):
-        values = []
-        for key in columns:
-            value = trace.get(key)
-            values.append(value if isinstance(value, list) else None)
-        count = max((len(v) for v, key in zip(values, columns, strict=True) if v and key in "xy"), default=0)
-        for row in zip_longest(range(count), *(v if v else [trace.get(k)] * count if isinstance(trace.get(k), str) else []
-                                               for v, k in zip(values, columns, strict=True))):
-            rows.append([trace.get("name") or str(i), *row[1:]])
-    return columns, rows
+        mine = [row for row in rows if row["trace"] == str(i)]
+        wanted = points(trace)
+        assert len(mine) == len(wanted), (where, i)
+        for row, point in zip(mine, wanted, strict=True):
+            for key, value in zip("xyz", point, strict=True):
+                if isinstance(value, int | float):
+                    assert float(row[key]) == pytest.approx(value, rel=2e-6, abs=1e-7), (where, i, key)
+                else:
+                    assert row[key] == (value or ""), (where, i, key)
 
 
-@pytest.mark.parametrize(
-    ("run", "page"), [*(("digits", page) for page in PAGES), ("xord", "trajectories")]
-)
+@pytest.mark.parametrize(("run", "page"), [*(("digits", page) for page in PAGES), ("xord", "trajectories")])
 def test_every_figure_is_saved_as_svg_png_and_csv_under_a_telling_name(tab, trained, run, page):
-    tab.choose(trained.ids[run], page, epoch=3, follow=0).drawn(page, epoch=3)
-    tab.settled()
-    layer = tab.view()["layer"]
+    run_id = trained.ids[run]
+    tab.choose(run_id, page, epoch=3, follow=0).drawn(page, epoch=3)
+    layer = tab.settled().view()["layer"]
     for name in tab(FIGURES):
-        stem = "_".join(part for part in (trained.ids[run], layer, name, "epoch-3") if part)
-        file, svg = save(tab, name, "Save SVG")
-        assert file == stem + ".svg"
-        assert svg.startswith(b"<svg") and svg.rstrip().endswith(b"</svg>")
-        file, png = save(tab, name, "Save PNG")
-        assert file == stem + ".png"
-        assert png.startswith(b"\x89PNG") and len(png) > 5000
-        file, text = save(tab, name, "Save CSV")
-        assert file == stem + ".csv"
-        header, *rows = csv.reader(io.StringIO(text.decode()))
-        columns, expected = plotted(tab(DRAWN, tab.plot(name))["data"])
-        assert header == ["trace", *columns]
-        assert len(rows) == len(expected) > 0
-        for row, wanted in zip(rows, expected, strict=True):
-            for cell, value in zip(row, wanted, strict=True):
-                assert cell == ("" if value is None else value if isinstance(value, str) else cell), name
-                assert value is None or isinstance(value, str) or float(cell) == value, name
+        data = tab(DRAWN, tab.plot(name))["data"]
+        dialog = open_export(tab, name)
+        file, svg = save(tab, dialog, "svg")
+        assert run_id in file and name in file and "epoch-3" in file and file.endswith(".svg"), file
+        assert layer in file or page == "overview", file
+        assert b"<svg" in svg and svg.rstrip().endswith(b"</svg>")
+        file, png = save(tab, dialog, "png")
+        assert file.endswith(".png") and png.startswith(b"\x89PNG") and len(png) > 5000
+        file, packed = save(tab, dialog, "csv")
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            rows = list(csv.DictReader(io.StringIO(archive.read(file.removesuffix(".zip")).decode())))
+        assert_same_points(rows, data, name)
+        tab.page.keyboard.press("Escape")
+        dialog.wait_for(state="detached")
 
 
-def test_an_export_of_the_dark_page_is_dark_ink_on_white_and_keeps_the_zoom(tab, trained):
+def test_an_export_of_the_dark_page_is_on_white_and_keeps_the_zoom(tab, trained):
     tab.page.emulate_media(color_scheme="dark")
     tab.choose(trained.ids["digits"]).drawn("alignment", epoch=5)
-    tab("window.Plotly.relayout(document.querySelector(arg), {'xaxis.range': [30, 60]}) && 1", tab.plot("angles"))
-    _, svg = save(tab, "angles", "Save SVG")
+    box = tab.page.locator(tab.plot("angles") + " .nsewdrag").first.bounding_box()
+    tab.page.mouse.move(box["x"] + box["width"] / 3, box["y"] + 20)
+    tab.page.mouse.down()
+    tab.page.mouse.move(box["x"] + 2 * box["width"] / 3, box["y"] + 22, steps=6)
+    tab.page.mouse.up()
+    tab.until("document.querySelector(arg).layout.xaxis.range[0] > 25", tab.plot("angles"))
+    _, svg = save(tab, open_export(tab, "angles"), "svg")
+    words = re.findall(r">([^<>]+)</text>", svg.decode())
     assert b"rgb(255, 255, 255)" in svg
-    light = THEMES["light"]
-    red, green, blue = (int(light.ink[i : i + 2], 16) for i in (1, 3, 5))
-    muted = tuple(int(light.muted[i : i + 2], 16) for i in (1, 3, 5))
-    assert any(f"rgb({r}, {g}, {b})".encode() in svg for r, g, b in ((red, green, blue), muted))
-    assert b"45\xc2\xb0" in svg and b"75\xc2\xb0" not in svg
+    assert "45°" in words and "75°" not in words and "15°" not in words
 
 
 def test_the_menu_of_a_figure_shows_its_data_and_how_it_is_computed(tab, trained):
