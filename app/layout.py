@@ -12,7 +12,7 @@ from prunescope.app.exporting import pdf, routes
 from prunescope.app.exporting.catalog import figures_of
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures import theme
-from prunescope.app.pages import alignment, overlays, overview, pruning, trajectories
+from prunescope.app.pages import alignment, overlays, overview, pruning, similarity, spectrum, structure, trajectories
 from prunescope.app.state import PAGES, client_spec
 from prunescope.engine.store import Store
 
@@ -21,6 +21,9 @@ LAYOUTS = {
     "alignment": alignment.layout,
     "trajectories": trajectories.layout,
     "pruning": pruning.layout,
+    "similarity": similarity.layout,
+    "structure": structure.layout,
+    "spectrum": spectrum.layout,
 }
 
 FIGURES = figures_of(LAYOUTS | {"unit": overlays.drawer})
@@ -167,9 +170,13 @@ def _welcome(settings: Any) -> html.Div:
             html.P("Train one of the built-in networks:"),
             html.Button("New run", type="button", className="primary", **{"data-do": "new"}),
             html.P("Or on the shell:"),
-            html.Pre(f"prunescope train --dataset digits --model channels --init-scale 0.1 --logdir {settings.logdir}"),
+            html.Pre(
+                f"prunescope train --dataset digits --model channels --init-scale 0.1 --logdir {settings.logdir}",
+                # Both may be wider than the page: the keyboard must be able to scroll them.
+                tabIndex=0,
+            ),
             html.P("Or add four lines to a training loop of your own:"),
-            html.Pre(RECORDER_LINES.format(logdir=settings.logdir)),
+            html.Pre(RECORDER_LINES.format(logdir=settings.logdir), tabIndex=0),
         ],
     )
 

@@ -49,6 +49,27 @@ window.prunescope = window.prunescope || {};
       (value) => { select.value = value; }];
   }
 
+  // A run to look at beside the chosen one; the list follows the runs as they come and go.
+  function runPick(key, el) {
+    const id = `control-${key.name}-${counter++}`;
+    const select = el("select", { id, title: key.help || null, onchange: () => ps.set({ [key.name]: select.value }) });
+    const follow = (value) => {
+      const runs = Object.entries(ps.runs || {}).filter(([name]) => name !== ps.view().run || name === value);
+      const wanted = [["", "no other run"], ...runs.map(([name, run]) => [name, run.name || name])];
+      if (value && !wanted.some(([name]) => name === value)) wanted.push([value, value]);
+      const text = JSON.stringify(wanted);
+      if (select.dataset.runs !== text) {
+        select.dataset.runs = text;
+        select.replaceChildren(...wanted.map(([name, words]) => el("option", { value: name }, words)));
+      }
+      select.value = value;
+    };
+    runPicks.push(() => follow(ps.view()[key.name]));
+    return [el("div", { class: "control" }, el("div", { class: "control-head" }, el("label", { for: id }, key.label)), select), follow];
+  }
+  const runPicks = [];
+  ps.fillRunPicks = () => { for (const follow of runPicks) follow(); };
+
   function flag(key, el) {
     const input = el("input", { type: "checkbox", role: "switch", onchange: () => ps.set({ [key.name]: input.checked }) });
     return [el("label", { class: "control switch" }, input, key.label), (value) => { input.checked = value; }];
@@ -57,6 +78,7 @@ window.prunescope = window.prunescope || {};
   function build(key) {
     if (key.kind === "number") return range(key, ps.el);
     if (key.kind === "flag") return flag(key, ps.el);
+    if (key.kind === "run") return runPick(key, ps.el);
     return (key.choices.length > 3 ? choice : segments)(key, ps.el);
   }
 

@@ -177,6 +177,23 @@ window.prunescope = window.prunescope || {};
     sizes.observe(plot);
   }
 
+  // Answers are about the epoch under the scrubber: when that moves, and rests, they are asked for anew.
+  const REST_MS = 60;
+  let resting = null;
+  function askAnew() {
+    if (!sections().flatMap(ps.pageFeeds).some((name) => ps.spec().answers.includes(name))) return;
+    clearTimeout(resting);
+    resting = setTimeout(ps.refresh, REST_MS);
+  }
+
+  let lastShown = "";
+  function onCurve(feed) {
+    ps.requestDraw();
+    ps.drawScrubber();
+    const shown = feed.epochs.length ? `${ps.view().run} ${feed.epochs[ps.cursor(feed)]}` : "";
+    if (shown !== lastShown) { lastShown = shown; askAnew(); }
+  }
+
   // Ask for whatever the page on screen lacks, and draw what there is.
   ps.refresh = function () {
     if (document.hidden) return;
@@ -184,9 +201,7 @@ window.prunescope = window.prunescope || {};
     if (!page || !ps.view().run) { ps.requestDraw(); return; }
     const wanted = ["curve", ...sections().flatMap(ps.pageFeeds)];
     ps.dropOthers(wanted);
-    for (const name of wanted) {
-      ps.pull(name, { onChange: () => { ps.requestDraw(); if (name === "curve") ps.drawScrubber(); } });
-    }
+    for (const name of wanted) ps.pull(name, { onChange: name === "curve" ? onCurve : ps.requestDraw });
     ps.requestDraw();
     ps.drawScrubber();
   };
@@ -195,7 +210,11 @@ window.prunescope = window.prunescope || {};
     ps.onView((changed) => {
       const reach = changed.map((name) => (ps.key(name) || { reach: "rows" }).reach);
       if (reach.some((r) => r !== "local")) ps.refresh();
-      else { ps.requestDraw(); ps.drawScrubber(); }
+      else {
+        ps.requestDraw();
+        ps.drawScrubber();
+        if (changed.includes("epoch") || changed.includes("follow")) askAnew();
+      }
     });
   };
 })(window.prunescope);

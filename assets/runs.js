@@ -68,6 +68,7 @@ window.prunescope = window.prunescope || {};
   ps.drawRuns = function () {
     const list = document.getElementById("runs-list");
     if (!list) return;
+    ps.fillRunPicks();
     const chosen = ps.view().run;
     const shown = order().filter(([id, run]) => (run.name + " " + id + " " + run.status).toLowerCase().includes(filter));
     const seen = new Set();
@@ -113,7 +114,9 @@ window.prunescope = window.prunescope || {};
     item.box.dataset.status = run.status;
     item.pick.setAttribute("aria-current", chosen ? "true" : "false");
     item.pick.title = run.message || "";
-    const wanted = chosen ? [...(ACTIONS[run.status] || []), "rename", "colour", "export", "delete"].join() : "";
+    // A run of somebody's own training loop is steered there, not here.
+    const steered = run.kind === "train" ? ACTIONS[run.status] || [] : [];
+    const wanted = chosen ? [...steered, "rename", "colour", "export", "delete"].join() : "";
     if (item.shown !== wanted) {
       item.shown = wanted;
       item.actions.replaceChildren(...(wanted ? wanted.split(",") : []).map((action) =>

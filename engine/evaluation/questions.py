@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from prunescope.engine.evaluation.readings import collapse, correlations, low_rank_swap
 from prunescope.engine.evaluation.subject import Subject, Subjects
 from prunescope.engine.pruning import (
     PruningError,
@@ -224,6 +225,9 @@ QUESTIONS: dict[str, Callable[[Subjects, dict[str, Any]], Iterator[Answer]]] = {
     "joint": joint,
     "sizes": sizes,
     "take_away": take_away,
+    "low_rank_swap": low_rank_swap,
+    "correlations": correlations,
+    "collapse": collapse,
 }
 
 

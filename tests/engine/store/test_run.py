@@ -136,7 +136,7 @@ def test_two_threads_that_open_a_run_at_once_both_see_its_epochs(store, record, 
         return select(self, statement, parameters)
 
     monkeypatch.setattr(Database, "select", slow_select)
-    monkeypatch.setattr(run_module, "_settled", lambda signature: True)  # as if written long ago
+    monkeypatch.setattr(run_module, "settled", lambda signature: True)  # as if written long ago
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(lambda: len(run.epochs))
         assert first_is_reading.wait(20)

@@ -1,0 +1,67 @@
+"""A layer's weights at one epoch, as far as geometry can speak of them: units with a direction, and why not others."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from prunescope.app.feeds.words import epoch_text, units
+from prunescope.engine.geometry import unit_norms
+from prunescope.engine.store import LayerInfo, Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """One layer at one epoch.
+
+    weights : (n_units, fan_in) float64
+    norms : (n_units,), nan where the run has diverged
+    live : (n_units,) bool, units with a direction
+    problem : why there is no geometry at all, as a sentence; "" where there is
+    """
+
+    weights: np.ndarray
+    norms: np.ndarray
+    live: np.ndarray
+    problem: str
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """(live units, fan_in)"""
+        return self.weights if self.live.all() else self.weights[self.live]
+
+    def spread_out(self, values: np.ndarray) -> np.ndarray:
+        """One value a live unit → one value a unit, nan for the others."""
+        full = np.full(len(self.live), np.nan)
+        full[self.live] = values
+        return full
+
+
+def snapshot(run: Run, layer: LayerInfo, epoch: float) -> Snapshot:
+    weights = run.weights(layer.name, epoch).astype(np.float64)
+    nothing = np.full(layer.units, np.nan)
+    nobody = np.zeros(layer.units, dtype=bool)
+    if not np.isfinite(weights.sum()) and not np.isfinite(weights).all():
+        return Snapshot(
+            weights=weights,
+            norms=nothing,
+            live=nobody,
+            problem=f"No geometry at {epoch_text(epoch)}: {layer.name} holds values that are no numbers. "
+            "The run has diverged; look at an earlier epoch.",
+        )
+    norms = unit_norms(weights)
+    live = norms > 0
+    problem = ""
+    if not live.any():
+        problem = f"No geometry at {epoch_text(epoch)}: all {units(layer, layer.units)} of {layer.name} have norm 0."
+    return Snapshot(weights=weights, norms=norms, live=live, problem=problem)
+
+
+def about(run: Run, layer: LayerInfo, epoch: float, *more: str) -> str:
+    """The grey line under a finding: run, layer, size, epoch and what else is worth knowing."""
+    parts = [run.name, layer.name, f"{units(layer, layer.units)} in {layer.fan_in} dimensions", epoch_text(epoch)]
+    return " · ".join([*parts, *(one for one in more if one)])
+
+
+def dead_words(layer: LayerInfo, live: np.ndarray) -> str:
+    """How many units are left out because they have no direction; "" where none is."""
+    dead = int((~live).sum())
+    return f"{units(layer, dead)} of norm 0 left out" if dead else ""
