@@ -9,6 +9,7 @@ import tempfile
 import zipfile
 from contextlib import closing
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from prunescope.app.exporting.collect import ExportError
 from prunescope.engine.store import Run, Store, StoreError
@@ -26,7 +27,7 @@ _EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 _CHUNK = 1 << 20
 
 
-def pack(run: Run, path: Path) -> None:
+def pack(run: Run, path: Path | IO[bytes]) -> None:
     """Write the run's folder to a ZIP; a run that is being written is packed as of its last snapshot.
 
     Raises
