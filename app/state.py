@@ -16,7 +16,7 @@ TEXT_LENGTH = 4000
 # Filled from the engine's one dict of criteria, so that the list here and the error text there agree.
 CRITERION_CHOICES = criterion_choices()
 
-Kind = Literal["text", "number", "choice", "flag", "run"]
+Kind = Literal["text", "number", "choice", "flag", "run", "option"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +75,7 @@ PAGES: dict[str, str] = {
     "pruning": "Pruning",
     "structure": "Structure",
     "spectrum": "Spectrum",
+    "tickets": "Tickets",
 }
 
 _ALIGNED = ("alignment", "trajectories")
@@ -311,6 +312,15 @@ KEYS: tuple[Key, ...] = (
         reach="rows",
         pages=("similarity", "spectrum", "trajectories", "alignment"),
         help="A second run, drawn in the same picture.",
+    ),
+    Key(
+        name="exp", kind="option", label="Experiment", default="", reach="rows", pages=("tickets", "sweep"),
+        help="Newest first; the newest one unless you choose.",
+    ),
+    Key(name="quantity", kind="option", label="Show", default="accuracy", reach="rows", pages=("tickets", "sweep")),
+    Key(
+        name="level", kind="option", label="Read off at", default="", reach="rows", pages=("tickets",),
+        help="The round that the big number is about.",
     ),
     Key(name="sel", kind="text", label="Selected units", default="", reach="rows"),
     Key(name="unit", kind="number", label="Unit", default=-1, minimum=-1, reach="rows"),

@@ -190,7 +190,7 @@ window.prunescope = window.prunescope || {};
   ps.refresh = function () {
     if (document.hidden) return;
     const page = pageElement();
-    if (!page || !ps.view().run) { ps.requestDraw(); return; }
+    if (!page) { ps.requestDraw(); return; }
     const wanted = ["curve", ...sections().flatMap(ps.pageFeeds)];
     ps.dropOthers(wanted);
     for (const name of wanted) ps.pull(name, { onChange: name === "curve" ? onCurve : ps.requestDraw });
