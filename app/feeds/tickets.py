@@ -11,7 +11,6 @@ from prunescope.engine.experiments.cells import DENSE
 from prunescope.engine.experiments.folder import Described
 from prunescope.engine.experiments.summary import Group, Line, Summary, mask_overlap, masks_of, spread, summarise
 from prunescope.engine.store import Store, StoreError
-from scipy.stats import spearmanr
 
 # Arms keep their colour whichever of them an experiment has; controls of chance are grey.
 ARMS = ("ticket", "reinit", "one-per-cluster", "transfer", "pruned", "iterative", "smallest", "largest", "fine-tune")
@@ -229,6 +228,9 @@ def share_kept(masks: Mapping[str, np.ndarray], layer: str, units: int) -> np.nd
 
 def association(layer: str, points: Sequence[tuple[str, Any, Any]]) -> str:
     """Spearman's rank correlation, averaged over seeds: pooled, differences between seeds would pass for one."""
+    # On first use: the dashboard must be up before it is needed.
+    from scipy.stats import spearmanr
+
     found = []
     for _, angles, kept in points:
         known = np.isfinite(angles)
