@@ -133,7 +133,7 @@ def overview(store: Store) -> list[dict[str, Any]]:
 
 def duration(seconds: float) -> str:
     """In words; "" where it is not known."""
-    if not math.isfinite(seconds):
+    if not math.isfinite(seconds) or seconds <= 0:
         return ""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
@@ -142,7 +142,10 @@ def duration(seconds: float) -> str:
 
 def forms() -> list[dict[str, Any]]:
     """The recipes that ship, each with the fields of its main settings, filled in."""
-    return [_form(name, read_recipe(name)) for name in recipe_names()]
+    found = [_form(name, read_recipe(name)) for name in recipe_names()]
+    # What most people come for first; the names' own order, this machine's scale first, stays within a kind.
+    kinds = list(specs.KINDS)
+    return sorted(found, key=lambda form: (form["scale"] != "this machine", kinds.index(form["kind"])))
 
 
 def _form(name: str, recipe: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from prunescope.app.exporting import pdf, routes
 from prunescope.app.exporting.catalog import figures_of
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures import theme
-from prunescope.app.pages import alignment, overlays, overview, pruning, spectrum, structure, tickets, trajectories
+from prunescope.app.pages import alignment, overlays, overview, pruning, spectrum, structure, sweep, tickets, trajectories
 from prunescope.app.state import PAGES, client_spec
 from prunescope.engine.store import Store
 
@@ -24,6 +24,7 @@ LAYOUTS = {
     "structure": structure.layout,
     "spectrum": spectrum.layout,
     "tickets": tickets.layout,
+    "sweep": sweep.layout,
 }
 
 FIGURES = figures_of(LAYOUTS | {"unit": overlays.drawer})

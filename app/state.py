@@ -76,6 +76,7 @@ PAGES: dict[str, str] = {
     "structure": "Structure",
     "spectrum": "Spectrum",
     "tickets": "Tickets",
+    "sweep": "Sweep",
 }
 
 _ALIGNED = ("alignment", "trajectories")
@@ -321,6 +322,11 @@ KEYS: tuple[Key, ...] = (
     Key(
         name="level", kind="option", label="Read off at", default="", reach="rows", pages=("tickets",),
         help="The round that the big number is about.",
+    ),
+    Key(name="setting", kind="option", label="Against", default="", reach="rows", pages=("sweep",)),
+    Key(
+        name="split", kind="option", label="A line for each", default="", reach="rows", pages=("sweep",),
+        help="A second setting that tells lines apart.",
     ),
     Key(name="sel", kind="text", label="Selected units", default="", reach="rows"),
     Key(name="unit", kind="number", label="Unit", default=-1, minimum=-1, reach="rows"),

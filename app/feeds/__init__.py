@@ -15,6 +15,7 @@ from prunescope.app.feeds.selection import SelectionFeed
 from prunescope.app.feeds.spectrum import SpectrumFeed
 from prunescope.app.feeds.structure import StructureFeed
 from prunescope.app.feeds.surface import PrunableFeed, SensitivityFeed, SurfaceFeed
+from prunescope.app.feeds.sweep import SweepFeed
 from prunescope.app.feeds.tickets import TicketsFeed
 from prunescope.app.feeds.trajectories import TrajectoriesFeed
 from prunescope.app.feeds.unit import UnitDropFeed, UnitFeed
@@ -39,4 +40,5 @@ FEEDS: dict[str, Any] = {
     "lowrank": LowRankFeed(),
     "pair": PairFeed(),
     "tickets": TicketsFeed(),
+    "sweep": SweepFeed(),
 }

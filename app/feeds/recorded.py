@@ -12,6 +12,7 @@ from prunescope.engine.store import Run
 
 KEPT = 20_000
 CLUSTERS = 4
+OF_LAYERS = {"angle": "median angle", "rank": "effective rank", "spread": "spread of norms"}
 
 
 class Recorded:
@@ -38,21 +39,17 @@ class Recorded:
         key = ("curves", str(run.path), run.created, run.head.n_snapshots)
         return self._once(key, lambda: (np.asarray(run.epochs), run.metrics()))
 
-    def layers_at_the_end(self, run: Run) -> dict[str, float]:
-        """"angle fc1" …: median angle, effective rank and spread of norms of each layer, in the newest snapshot."""
-        if not len(run.epochs):
+    def layer_at_the_end(self, run: Run, layer: str) -> dict[str, float]:
+        """Median angle, effective rank and spread of norms of a layer ("angle fc1", …), in the newest snapshot."""
+        if not len(run.epochs) or layer not in [info.name for info in run.layers]:
             return {}
         epoch = float(run.epochs[-1])
 
         def compute() -> dict[str, float]:
-            found = {}
-            for layer in run.layers:
-                numbers = layer_numbers(run.weights(layer.name, epoch))
-                for name, value in zip(("angle", "rank", "spread"), numbers, strict=True):
-                    found[f"{name} {layer.name}"] = value
-            return found
+            numbers = layer_numbers(run.weights(layer, epoch))
+            return {f"{name} {layer}": value for name, value in zip(OF_LAYERS, numbers, strict=True)}
 
-        return self._once(("layers", str(run.path), run.created, epoch), compute)
+        return self._once(("layer", str(run.path), run.created, layer, epoch), compute)
 
     def angles(self, run: Run, layer: str, epoch: float) -> np.ndarray:
         """(units,) angle of each to its centre among four, in degrees; nan for a unit without a direction."""

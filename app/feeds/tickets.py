@@ -70,7 +70,7 @@ class TicketsFeed:
                 "ticket-stop": lab.with_spread(
                     theme,
                     [one for one in stops if len(one.x)],
-                    lab.Look(y="iteration of least validation loss", empty=NOTHING, low=True, right=True, **remaining),
+                    lab.Look(y="iteration", empty=NOTHING, low=True, right=True, **remaining),
                 ),
             },
             "texts": words(summary, described, chain, level, quantity),
@@ -128,7 +128,8 @@ class TicketsFeed:
             except (StoreError, OSError):
                 continue
             for name, value in overlaps.items():
-                if np.isfinite(value.mean):
+                # A unit's bias goes with its weights: it would draw the same line once more.
+                if np.isfinite(value.mean) and not name.endswith(".bias"):
                     found.setdefault(name, []).append((group.values["remaining"].mean, value))
         drawn = []
         for i, (name, places) in enumerate(found.items()):
