@@ -12,7 +12,7 @@ from prunescope.app.exporting import pdf, routes
 from prunescope.app.exporting.catalog import figures_of
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures import theme
-from prunescope.app.pages import alignment, overlays, overview, pruning, spectrum, structure, sweep, tickets, trajectories
+from prunescope.app.pages import alignment, compare, overlays, overview, pruning, spectrum, structure, sweep, tickets, trajectories
 from prunescope.app.state import PAGES, client_spec
 from prunescope.engine.store import Store
 
@@ -25,6 +25,7 @@ LAYOUTS = {
     "spectrum": spectrum.layout,
     "tickets": tickets.layout,
     "sweep": sweep.layout,
+    "compare": compare.layout,
 }
 
 FIGURES = figures_of(LAYOUTS | {"unit": overlays.drawer})

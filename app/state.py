@@ -77,6 +77,7 @@ PAGES: dict[str, str] = {
     "spectrum": "Spectrum",
     "tickets": "Tickets",
     "sweep": "Sweep",
+    "compare": "Compare",
 }
 
 _ALIGNED = ("alignment", "trajectories")
@@ -328,6 +329,8 @@ KEYS: tuple[Key, ...] = (
         name="split", kind="option", label="A line for each", default="", reach="rows", pages=("sweep",),
         help="A second setting that tells lines apart.",
     ),
+    Key(name="runs", kind="text", label="Runs compared", default="", reach="rows", pages=("compare",)),
+    Key(name="metric", kind="option", label="Show", default="", reach="rows", pages=("compare",)),
     Key(name="sel", kind="text", label="Selected units", default="", reach="rows"),
     Key(name="unit", kind="number", label="Unit", default=-1, minimum=-1, reach="rows"),
     Key(name="theme", kind="choice", label="Theme", default="auto", reach="template",

@@ -96,6 +96,19 @@ window.prunescope = window.prunescope || {};
     ps.refresh();
   }
 
+  // Tables that come with the figures
+  const tables = new Map();
+  ps.fillTables = function (given) {
+    for (const [id, { head, rows }] of Object.entries(given)) {
+      const place = document.getElementById(id);
+      const text = JSON.stringify([head, rows]);
+      if (!place || tables.get(id) === text) continue;
+      tables.set(id, text);
+      place.replaceChildren(el("thead", {}, el("tr", {}, ...head.map((cell) => el("th", { scope: "col" }, cell)))),
+        el("tbody", {}, ...rows.map(([name, ...cells]) => el("tr", {}, el("th", { scope: "row" }, name), ...cells.map((cell) => el("td", {}, cell))))));
+    }
+  };
+
   // The form
   let recipes = null;
   function shown(value) {

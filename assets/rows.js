@@ -208,6 +208,7 @@ window.prunescope = window.prunescope || {};
         feed.templateKey = wanted;
       }
       if (head.options) ps.offer(head.options);
+      if (head.tables) ps.fillTables(head.tables);
       settle(feed, head.settled || {}, view);
     }
     if (!head.epochs) return;

@@ -4,6 +4,7 @@ from typing import Any
 
 from prunescope.app.feeds.alignment import AlignmentFeed
 from prunescope.app.feeds.collapse import CollapseFeed
+from prunescope.app.feeds.compare import CompareFeed
 from prunescope.app.feeds.curve import CurveFeed
 from prunescope.app.feeds.frames import FramesFeed
 from prunescope.app.feeds.joint import JointFeed
@@ -41,4 +42,5 @@ FEEDS: dict[str, Any] = {
     "pair": PairFeed(),
     "tickets": TicketsFeed(),
     "sweep": SweepFeed(),
+    "compare": CompareFeed(),
 }

@@ -56,6 +56,7 @@ class Look:
     empty: str = ""
     right: bool = False
     low: bool = False
+    points: bool = True
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -111,6 +112,8 @@ def _line(theme: Theme, one: Series, look: Look) -> dict[str, Any]:
         },
         "hovertemplate": f"{one.name}, {x}: %{{y:{share}}} %{{text}}<extra></extra>",
     }
+    if not look.points:
+        drawn["mode"] = "lines"
     if look.x_categories:
         drawn["error_y"] = {"type": "data", "array": np.nan_to_num(sd).tolist(), "color": colour, "thickness": 1.4}
     return drawn
@@ -149,7 +152,11 @@ def curves(
                 "name": name,
                 "x": list(epochs),
                 "y": list(values),
-                "line": {"color": colour, "width": 2 if i in (0, len(lines) - 1) else 1.3, "dash": "solid" if i else "dot"},
+                "line": {
+                    "color": colour,
+                    "width": 2 if i in (0, len(lines) - 1) else 1.3,
+                    "dash": "solid" if i else "dot",
+                },
                 "hovertemplate": f"{name}, epoch %{{x}}: %{{y:{'.1%' if percent else '.3g'}}}<extra></extra>",
             }
         )
