@@ -152,14 +152,14 @@ def _form(name: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
     kind = str(recipe["kind"])
     run = {spec.name: spec for spec in field_specs()}
     fields = [
-        _field("seeds", "Seeds", "list", list(recipe.get("seeds", [0])), "one run of every cell for each; spread needs two or more"),
+        _field("seeds", "Seeds", "list", list(recipe.get("seeds", [0])), "every run once for each; spread needs two"),
         *(_described(f"run.{key}", run[key], recipe.get("run", {})) for key in RUN_FIELDS if key in run),
         *(_described(f"{kind}.{spec.name}", spec, recipe.get(kind, {})) for spec in specs.plan_specs(kind)),
     ]
     if kind == "sweep":
         for setting, values in recipe.get("sweep", {}).get("grid", {}).items():
             label = run[setting].label if setting in run else setting
-            fields.append(_field(f"sweep.grid.{setting}", f"Swept: {label}", "values", values, "values, in brackets as in a recipe"))
+            fields.append(_field(f"sweep.grid.{setting}", f"Swept: {label}", "values", values, "written as in a recipe"))
     texts = {key: recipe.get(key, "") for key in ("title", "paper", "scale", "note")}
     return plain({"recipe": name, "kind": kind, "runs": _count(recipe), "fields": fields, **texts})
 
@@ -172,7 +172,8 @@ def _count(recipe: Mapping[str, Any]) -> int | None:
 
 
 def _field(name: str, label: str, kind: str, value: Any, help: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "label": label, "kind": kind, "value": value, "help": help, "choices": [], "basic": True} | more
+    told = {"name": name, "label": label, "kind": kind, "value": value, "help": help}
+    return told | {"choices": [], "basic": True} | more
 
 
 def _described(name: str, spec: FieldSpec, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -250,7 +251,7 @@ def _values(typed: str) -> list[Any]:
     try:
         value = tomllib.loads(f"value = [{typed}]")["value"]
     except tomllib.TOMLDecodeError:
-        raise ValueError(f"{typed[:60]!r} is no list: write values with commas between them, texts in quotes.") from None
+        raise ValueError(f"{typed[:60]!r} is no list: write commas between values, texts in quotes.") from None
     return list(value)
 
 
@@ -260,8 +261,7 @@ def start(store: Store, recipe: str, changes: Mapping[str, Any]) -> str:
     The process outlives this one. Where the same experiment is there already, it goes on.
     """
     experiment, _ = asked_for(recipe, changes)
-    name = launch_experiment(store, experiment, command=_command(experiment, recipe, changes))
-    return name
+    return launch_experiment(store, experiment, command=_command(experiment, recipe, changes))
 
 
 def _command(experiment: specs.Experiment, recipe: str, changes: Mapping[str, Any]) -> str:

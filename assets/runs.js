@@ -64,7 +64,8 @@ window.prunescope = window.prunescope || {};
   const folds = new Map();
   const opened = new Set();
   ps.experimentOf = (id) => Object.keys(ps.experiments || {}).find((name) => id.startsWith(name + "."));
-  function folded(runs) {
+  function folded(runs, chosen) {
+    const near = new Set([chosen, ...ticked()]);
     const found = [];
     const groups = new Map();
     for (const [id, run] of runs) {
@@ -73,7 +74,8 @@ window.prunescope = window.prunescope || {};
       if (!groups.has(name)) { groups.set(name, []); found.push(["experiment " + name, { folds: name, members: groups.get(name) }]); }
       groups.get(name).push([id, run]);
     }
-    return found.flatMap(([id, run]) => (run.folds && (opened.has(run.folds) || filter) ? [[id, run], ...run.members] : [[id, run]]));
+    return found.flatMap(([id, run]) => (!run.folds ? [[id, run]] : opened.has(run.folds) || filter ? [[id, run], ...run.members]
+      : [[id, run], ...run.members.filter(([one]) => near.has(one))]));
   }
   function foldItem(id, { folds: name, members }) {
     let box = folds.get(id);
@@ -86,7 +88,7 @@ window.prunescope = window.prunescope || {};
     }
     const done = members.filter(([, run]) => run.status === "done").length;
     box.firstChild.setAttribute("aria-expanded", String(opened.has(name) || filter !== ""));
-    set(box.querySelector(".run-state"), `experiment · ${done} of ${members.length} runs done`);
+    set(box.querySelector(".run-state"), `experiment · ${done} run${done === 1 ? "" : "s"} done`);
     return box;
   }
 

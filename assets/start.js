@@ -8,6 +8,9 @@ window.prunescope = window.prunescope || {};
     for (const section of document.querySelectorAll(".page")) section.hidden = section.id !== "page-" + page;
     for (const link of document.querySelectorAll("[data-page]")) {
       if (link.dataset.page === page) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
+      // Where pages have no room beside each other, the chosen one is brought into sight.
+      const nav = link.parentElement;
+      if (link.dataset.page === page) nav.scrollLeft = link.offsetLeft - nav.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2;
     }
     document.title = `${ps.spec().titles[page]} · Prunescope`;
   }

@@ -56,7 +56,8 @@ class SweepFeed:
         quantities = [*quantities_of(points), *(f"{kind} {name}" for name in layers for kind in OF_LAYERS)]
         quantity = view["quantity"] if view["quantity"] in quantities else next(iter(quantities), "accuracy")
         drawn, numeric = grouped(points, setting, split, quantity)
-        mixed = [name for name in others if name not in (split, "remaining") and differs_within(points, setting, split, name)]
+        mixed = [name for name in others if name not in (split, "remaining")]
+        mixed = [name for name in mixed if differs_within(points, setting, split, name)]
         y, percent = quantity_words(quantity), "accuracy" in quantity
         values = [x for one in drawn for x in one.x] if numeric else []
         look = lab.Look(
@@ -77,7 +78,7 @@ class SweepFeed:
             },
             "figures": {
                 "sweep": lab.with_spread(theme, drawn, look),
-                "sweep-each": lab.with_spread(theme, single_runs(points, setting, split, quantity, drawn, numeric), look),
+                "sweep-each": lab.with_spread(theme, single_runs(points, setting, split, quantity, drawn), look),
             },
             "texts": {
                 "sweep-finding": finding(drawn, setting, quantity),
@@ -97,7 +98,9 @@ class SweepFeed:
             runs = [run for run in store.runs() if not run.error and len(run.epochs) > 1]
             for run in runs:
                 layers |= dict.fromkeys(info.name for info in run.layers)
-            points = [Point(settings_of(run.config), run.config.get("seed"), self._numbers(run, {}, layer)) for run in runs]
+            points = [
+                Point(settings_of(run.config), run.config.get("seed"), self._numbers(run, {}, layer)) for run in runs
+            ]
             return EVERYTHING, "All runs of this folder", points, len(points), "", list(layers)
         described = chosen(store, asked)
         summary = summarise(store, described)
@@ -124,7 +127,7 @@ class SweepFeed:
         if not found:
             _, metrics = self._recorded.curves(run)
             last = {"accuracy": "val/accuracy", "loss": "val/loss", "train_accuracy": "train/accuracy"}
-            found = {name: float(metrics[key][-1]) for name, key in last.items() if key in metrics and len(metrics[key])}
+            found = {name: float(metrics[key][-1]) for name, key in last.items() if len(metrics.get(key, ()))}
         return _finite(found | (self._recorded.layer_at_the_end(run, layer) if layer else {}))
 
 
@@ -200,7 +203,7 @@ def grouped(points: Sequence[Point], setting: str, split: str, quantity: str) ->
 
 
 def single_runs(
-    points: Sequence[Point], setting: str, split: str, quantity: str, drawn: Sequence[lab.Series], numeric: bool
+    points: Sequence[Point], setting: str, split: str, quantity: str, drawn: Sequence[lab.Series]
 ) -> list[lab.Series]:
     """The same numbers, seed by seed: one line for each seed."""
     if not setting:
@@ -243,8 +246,8 @@ def finding(drawn: Sequence[lab.Series], setting: str, quantity: str) -> str:
         return "Nothing to compare yet: a sweep needs finished runs that differ in a setting."
     (high, at_high, _), (low, at_low, _) = max(ends, key=lambda end: end[0]), min(ends, key=lambda end: end[0])
     words, name = quantity_words(quantity), setting_words(setting)
-    told = f"{words[0].upper()}{words[1:]} is highest at {name} {_at(at_high)} ({_shown(high, quantity)}) and lowest at "
-    told += f"{_at(at_low)} ({_shown(low, quantity)})"
+    told = f"{words[0].upper()}{words[1:]} is highest at {name} {_at(at_high)} ({_shown(high, quantity)})"
+    told += f" and lowest at {_at(at_low)} ({_shown(low, quantity)})"
     sds = [sd for _, _, sd in ends if np.isfinite(sd)]
     if not sds:
         return f"{told}; one seed each, so chance is not excluded."

@@ -140,8 +140,10 @@ class TicketsFeed:
             drawn.append(lab.Series(name=f"{name.removesuffix('.weight')} by chance", x=x, mean=chance, sd=blank,
                                     n=pairs, colour=-1, dash=2))  # fmt: skip
         named = [one for one in drawn if one.colour >= 0]
-        look = lab.Look(x=remaining_words(summary), y="shared by two seeds", x_percent=True, x_log=True, y_percent=True,
-                        empty="needs two finished seeds", low=True, right=True, more={"rangemode": "tozero"})  # fmt: skip
+        look = lab.Look(
+            x=remaining_words(summary), y="shared by two seeds", x_percent=True, x_log=True, y_percent=True,
+            empty="needs two finished seeds", low=True, right=True, more={"rangemode": "tozero"},
+        )  # fmt: skip
         figure = lab.with_spread(theme, drawn, look)
         shown = lab.with_spread(theme, named, look)["layout"]["annotations"]
         for note in shown:
@@ -293,8 +295,8 @@ def finding(summary: Summary, chain: str) -> str:
     dense = table.get((DENSE, 0.0))
     levels = sorted(level for arm, level in table if arm == chain and "remaining" in table[arm, level])
     if dense is None or chain == DENSE or not levels:
-        removes = chain != DENSE
-        return "No round is finished yet." if removes else "Nothing is removed here: the Sweep page shows this experiment."
+        waiting = "No round is finished yet."
+        return waiting if chain != DENSE else "Nothing is removed here: the Sweep page shows this experiment."
     match = None
     for level in sorted(levels, key=lambda level: -table[chain, level]["remaining"].mean):
         if table[chain, level]["accuracy"].mean < dense["accuracy"].mean - POINT:
@@ -306,9 +308,9 @@ def finding(summary: Summary, chain: str) -> str:
         told += " within one point of the dense network"
     else:
         stay = f"{noun[0].upper()}{noun[1:]} stay{'' if chain == 'ticket' else 's'}"
-        told = f"{stay} within one point of the dense network down to {100 * table[chain, match]['remaining'].mean:.3g} %"
-        told += " of the weights"
-    lead = lead_of(summary.lines, chain, "reinit")
+        left = 100 * table[chain, match]["remaining"].mean
+        told = f"{stay} within one point of the dense network down to {left:.3g} % of the weights"
+    lead = lead_of(summary.lines, chain, "reinit", beyond=match)
     return f"{told}{'; ' + lead if lead else ''}{_few(dense['accuracy'].n)}."
 
 
@@ -316,19 +318,22 @@ def _few(n: int) -> str:
     return " (n=1)" if n == 1 else ""
 
 
-def lead_of(lines: Sequence[Line], arm: str, control: str) -> str:
-    """The arm against a control at the last level that both have, seed by seed."""
+def lead_of(lines: Sequence[Line], arm: str, control: str, beyond: float | None) -> str:
+    """The arm against a control, seed by seed, at the first level that both have after ``beyond``, else at their last.
+
+    Not at the last in any case: there both may be at chance.
+    """
     done = {(line.arm, line.level, line.seed): line.result for line in lines if line.state == "done"}
-    levels = {level for one, level, _ in done if one == arm} & {level for one, level, _ in done if one == control}
-    for level in sorted(levels, reverse=True):
-        seeds = [seed for one, at, seed in done if (one, at) == (arm, level) and (control, level, seed) in done]
-        if not seeds:
-            continue
-        gaps = [done[arm, level, seed]["accuracy"] - done[control, level, seed]["accuracy"] for seed in seeds]
-        gap = spread(gaps)
-        left = 100 * float(np.mean([done[arm, level, seed]["remaining"] for seed in seeds]))
-        more = f" ± {100 * gap.sd:.1f}" if gap.n > 1 else ""
-        against = ARM_WORDS.get(control, control)
-        side = "ahead of" if gap.mean >= 0 else "behind"
-        return f"at {left:.3g} % they are {abs(100 * gap.mean):.1f}{more} points {side} a {against}"
-    return ""
+    seeds = {
+        level: [seed for name, at, seed in done if (name, at) == (arm, level) and (control, level, seed) in done]
+        for level in sorted({level for name, level, _ in done if name == arm})
+    }
+    both = [level for level, some in seeds.items() if some]
+    if not both:
+        return ""
+    level = next((one for one in both if beyond is None or one > beyond), both[-1])
+    gap = spread([done[arm, level, s]["accuracy"] - done[control, level, s]["accuracy"] for s in seeds[level]])
+    left = 100 * float(np.mean([done[arm, level, seed]["remaining"] for seed in seeds[level]]))
+    more = f" ± {100 * gap.sd:.1f}" if gap.n > 1 else ""
+    side = "ahead of" if gap.mean >= 0 else "behind"
+    return f"at {left:.3g} % they are {abs(100 * gap.mean):.1f}{more} points {side} a {ARM_WORDS.get(control, control)}"

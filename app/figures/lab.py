@@ -198,6 +198,6 @@ def survivors(theme: Theme, points: Sequence[tuple[str, Any, Any]], note: str, e
             theme,
             annotations=corner(theme, [(note, theme.muted)], bottom=False) if data else [middle(theme, empty)],
             xaxis=axis(theme, "angle to the nearest of four centres, early", ticksuffix="°", showgrid=False),
-            yaxis=axis(theme, "kept, mean over rounds", tickformat=".0%", rangemode="tozero"),
+            yaxis=axis(theme, "kept", tickformat=".0%", rangemode="tozero"),
         ),
     }
