@@ -12,6 +12,7 @@ from prunescope.app.commands.common import OK, Problem, add_flag, add_json, add_
 from prunescope.engine.config import ConfigError
 from prunescope.engine.experiments.cells import plan_cells
 from prunescope.engine.experiments.checks import experiment_from
+from prunescope.engine.experiments.estimate import disk_bytes
 from prunescope.engine.experiments.executor import executor_width
 from prunescope.engine.experiments.folder import Described, Experiments
 from prunescope.engine.experiments.recipes import changed, read_recipe, recipe_names
@@ -28,7 +29,12 @@ COMMANDS = {
     "schedule": ("schedule", "iterative", "retrain"),
     "sweep": ("sweep", "probe"),
 }
-SHOWN = ("remaining", "accuracy", "early_stop_iteration")
+# A column is shown where its numbers differ; accuracy always is.
+COLUMNS = (
+    "remaining", "accuracy", "train_accuracy", "first_accuracy", "early_stop_iteration", "epochs_to_fit", "distance",
+    "norm", "angle",
+)  # fmt: skip
+DIGITS = {"early_stop_iteration": 0, "epochs_to_fit": 1, "distance": 2, "norm": 2, "angle": 1}
 
 
 def add_experiment(
@@ -98,9 +104,7 @@ def _supervise(store: Store, described: Described, options: argparse.Namespace, 
         # The user's own shell asks, so the settings may name the user's own code.
         Supervisor(store, described, executor=options.executor, trusted=True, progress=teller.tell).run()
     except KeyboardInterrupt:
-        raise Problem(
-            f"stopped; every finished run is kept. Go on with: {described.command}", Problem.FAILED
-        ) from None
+        raise Problem(f"stopped; every finished run is kept. Go on with: {described.command}", Problem.FAILED) from None
 
 
 class Teller:
@@ -148,11 +152,12 @@ def _duration(seconds: float) -> str:
 def print_summary(summary: Summary) -> None:
     """The table of arms and levels, mean ± sd over n seeds."""
     print(f"{summary.id}: {summary.title} ({summary.state})")
-    rows: list[tuple[str, ...]] = [("arm", "level", "n", *SHOWN)]
+    shown = [name for name in COLUMNS if name == "accuracy" or _varies(summary, name)]
+    rows: list[tuple[str, ...]] = [("arm", "level", "n", *shown)]
     for group in summary.groups:
-        values = [group.values.get(name) for name in SHOWN]
+        values = [group.values.get(name) for name in shown]
         n = next((value.n for value in values if value is not None), 0)
-        cells = [_shown(name, value) for name, value in zip(SHOWN, values, strict=True)]
+        cells = [_shown(name, value) for name, value in zip(shown, values, strict=True)]
         rows.append((group.arm, group.label, f"{n} of {group.n_planned}", *cells))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
@@ -165,22 +170,33 @@ def print_summary(summary: Summary) -> None:
         print(f"{summary.counts['queued']} runs queued, about {_duration(left)} of computing")
 
 
+def _varies(summary: Summary, name: str) -> bool:
+    means = {group.values[name].mean for group in summary.groups if name in group.values}
+    # The accuracy before training says something only of nets that start trained.
+    told = name != "first_accuracy" or summary.kind in ("retrain", "schedule")
+    return len(means) > 1 and told
+
+
 def _shown(name: str, value: Any) -> str:
     if value is None:
         return "–"
-    digits = 0 if name == "early_stop_iteration" else 4
+    digits = DIGITS.get(name, 4)
     sd = "" if math.isnan(value.sd) else f" ± {value.sd:.{digits}f}"
     return f"{value.mean:.{digits}f}{sd}"
 
 
 def _list(experiment: Experiment, *, as_json: bool) -> int:
     cells = plan_cells(experiment)
+    size = disk_bytes(cells)
     if as_json:
-        print_json([{"key": cell.key, "arm": cell.arm, "label": cell.label, "parents": cell.parents} for cell in cells])
-    else:
-        for cell in cells:
-            print(f"{cell.key:28} {cell.arm:16} {cell.label}" + (f"  after {', '.join(cell.parents)}" if cell.parents else ""))
-        print(f"{len(cells)} runs")
+        planned = [{"key": cell.key, "arm": cell.arm, "label": cell.label, "parents": cell.parents} for cell in cells]
+        print_json({"runs": planned, "bytes": size})
+        return OK
+    for cell in cells:
+        after = f"  after {', '.join(cell.parents)}" if cell.parents else ""
+        print(f"{cell.key:28} {cell.arm:16} {cell.label}{after}")
+    disk = f", about {size / 1e6:,.0f} MB on the disk" if size else ""
+    print(f"{len(cells)} runs{disk}")
     return OK
 
 

@@ -4,8 +4,11 @@ import argparse
 
 from prunescope.app.commands.experiment import add_experiment
 
-DESCRIPTION = "Sweeps over settings and seeds (noise, width, optimiser, init scale), and second trainings from parts of a first."
-
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    add_experiment(commands, "sweep", help="any settings against any others, over seeds", description=DESCRIPTION)
+    add_experiment(
+        commands,
+        "sweep",
+        help="any settings against any others, over seeds",
+        description="Noise, width, optimisers, init scale; and second trainings that start from a part of a first.",
+    )

@@ -35,7 +35,8 @@ class Cell:
     treatment: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
+        # In the order given: among patterns of layers the first match counts.
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Cell":

@@ -57,8 +57,7 @@ def experiment_from(values: Mapping[str, Any], *, trusted: bool = False) -> spec
     if problems or plan is None:
         raise ConfigError(problems)
     texts = {text: values.get(text, "") for text in _TEXTS}
-    experiment = specs.Experiment(kind=kind, name=name, run=dict(run), plan=plan, seeds=seeds, **texts)
-    return experiment
+    return specs.Experiment(kind=kind, name=name, run=dict(run), plan=plan, seeds=seeds, **texts)
 
 
 def _seeds(given: Any, problems: Problems) -> tuple[int, ...]:

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from prunescope.engine.experiments.cells import plan_cells
 from prunescope.engine.experiments.checks import experiment_from
@@ -70,6 +69,9 @@ def experiment_id(experiment: Experiment) -> str:
     asked = experiment.to_dict()
     for text in ("title", "paper", "scale", "note"):
         asked.pop(text)
+    for name, value in asked[experiment.kind].items():
+        if name.startswith("layer_"):  # patterns, of which the first match counts
+            asked[experiment.kind][name] = list(value.items())
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     return f"{experiment.name}-{digest[:6]}"
 

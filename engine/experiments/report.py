@@ -37,9 +37,7 @@ pre{background:#f4f4f4;padding:.7rem;overflow:auto}figure{margin:1rem 0}img{max-
 """
 
 
-def write_report(
-    store: Store, described: Described, folder: Path, *, figures: Mapping[str, str] | None = None
-) -> Path:
+def write_report(store: Store, described: Described, folder: Path, *, figures: Mapping[str, str] | None = None) -> Path:
     """Write the report of an experiment as it stands; returns the page.
 
     Parameters

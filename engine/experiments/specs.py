@@ -93,9 +93,7 @@ class Schedule:
         "smallest", label="Remove first", kind="choice", group="schedule", choices=tuple(SELECTIONS),
         help="by norm",
     )  # fmt: skip
-    ratio: float = setting(
-        0.5, label="Ratio", kind="float", group="schedule", basic=True, help="removed of each layer"
-    )
+    ratio: float = setting(0.5, label="Ratio", kind="float", group="schedule", basic=True, help="removed of each layer")
     output_factor: float = setting(
         0.0, label="Output layer", kind="float", group="schedule", minimum=0.0, maximum=1.0,
         help="the output layer's ratio is this times the others'; units of the output are never removed",
@@ -107,15 +105,9 @@ class Schedule:
 class Iterative:
     """Prune a little, again and again, while training goes on."""
 
-    start: int = setting(
-        1, label="First at", kind="int", group="iterative", minimum=0, maximum=100_000, help="epoch"
-    )
-    end: int = setting(
-        10, label="Last at", kind="int", group="iterative", minimum=0, maximum=100_000, help="epoch"
-    )
-    interval: int = setting(
-        1, label="Every", kind="int", group="iterative", minimum=1, maximum=100_000, help="epochs"
-    )
+    start: int = setting(1, label="First at", kind="int", group="iterative", minimum=0, maximum=100_000, help="epoch")
+    end: int = setting(10, label="Last at", kind="int", group="iterative", minimum=0, maximum=100_000, help="epoch")
+    interval: int = setting(1, label="Every", kind="int", group="iterative", minimum=1, maximum=100_000, help="epochs")
     ratios: tuple[float, ...] = setting(
         (0.5,), label="Ratios", kind="list", item="float", group="iterative", basic=True,
         help="removed of each layer in all; a run for each",

@@ -104,7 +104,7 @@ def summarise(store: Store, described: Described, *, workers: int = 1) -> Summar
     with described.table() as table:
         rows, paused = table.rows(), table.paused
     lines = _lines(store, described, rows)
-    counts = {state: 0 for state in (*STATES, "blocked")}
+    counts = dict.fromkeys((*STATES, "blocked"), 0)
     for line in lines:
         counts[line.state] += 1
     return Summary(

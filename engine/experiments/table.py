@@ -69,9 +69,7 @@ class Table:
         self._path = folder / FILE
         self._lock = threading.RLock()
         try:
-            self._database = sqlite3.connect(
-                self._path, timeout=30, isolation_level=None, check_same_thread=False
-            )
+            self._database = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
             self._database.execute("PRAGMA trusted_schema=OFF")
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.executescript(_SCHEMA)
@@ -162,9 +160,7 @@ class Table:
     def fail(self, key: str, error: str) -> None:
         """The run failed for good; the others go on."""
         with self._change() as execute:
-            execute(
-                "UPDATE cells SET state='failed', wish='', ended=?, error=? WHERE key=?", (time.time(), error, key)
-            )
+            execute("UPDATE cells SET state='failed', wish='', ended=?, error=? WHERE key=?", (time.time(), error, key))
 
     def suspect(self, keys: Sequence[str]) -> None:
         """Processes died while these ran: count it, and queue them again unless it was once too often."""
@@ -212,7 +208,9 @@ class Table:
 
     def cancel(self, key: str) -> None:
         """Leave a run out; what it recorded stays."""
-        self._ask(key, {"queued": "state='cancelled'", "paused": "state='cancelled'", "running": "wish='cancel'"}, "cancel")
+        self._ask(
+            key, {"queued": "state='cancelled'", "paused": "state='cancelled'", "running": "wish='cancel'"}, "cancel"
+        )
 
     def retry(self, key: str) -> None:
         """Queue a failed or cancelled run again."""

@@ -142,7 +142,9 @@ def test_a_mask_that_does_not_fit_is_named_with_both_shapes(store, begin):
 def test_a_masked_unit_gives_the_next_layer_nothing(name):
     """Weights, bias and the BatchNorm behind: the unit's channel is zero for every input, in training too."""
     model = build_model(name, input_shape=(1, 8, 8), n_classes=3, width=0.125)
-    layer = {"vgg19-bn": "conv3", "resnet20": "stage2_block1.conv1", "wrn-10-1": "stage1_block1.conv1"}.get(name, "conv2")
+    layer = {"vgg19-bn": "conv3", "resnet20": "stage2_block1.conv1", "wrn-10-1": "stage1_block1.conv1"}.get(
+        name, "conv2"
+    )
     units = dict(model.named_modules())[layer].weight.shape[0]
     mask = np.arange(units) != 1
     parameters = dict(model.named_parameters())
