@@ -12,7 +12,19 @@ from prunescope.app.exporting import pdf, routes
 from prunescope.app.exporting.catalog import figures_of
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures import theme
-from prunescope.app.pages import alignment, overlays, overview, pruning, similarity, spectrum, structure, trajectories
+from prunescope.app.pages import (
+    alignment,
+    compare,
+    overlays,
+    overview,
+    pruning,
+    similarity,
+    spectrum,
+    structure,
+    sweep,
+    tickets,
+    trajectories,
+)
 from prunescope.app.state import PAGES, client_spec
 from prunescope.engine.store import Store
 
@@ -24,6 +36,9 @@ LAYOUTS = {
     "similarity": similarity.layout,
     "structure": structure.layout,
     "spectrum": spectrum.layout,
+    "tickets": tickets.layout,
+    "sweep": sweep.layout,
+    "compare": compare.layout,
 }
 
 FIGURES = figures_of(LAYOUTS | {"unit": overlays.drawer})
@@ -61,6 +76,7 @@ def page(settings: Any) -> html.Div:
     spec = client_spec() | {
         "feeds": {name: list(feed.keys) for name, feed in FEEDS.items()},
         "answers": [name for name, feed in FEEDS.items() if getattr(feed, "answers", False)],
+        "whole": [name for name, feed in FEEDS.items() if getattr(feed, "whole", False)],
         "titles": PAGES,
         "pdf": pdf.available(),
     }

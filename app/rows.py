@@ -45,7 +45,8 @@ class Feed(Protocol):
 
     keys: tuple[str, ...]
     # Optional: ``answers`` — asked about one epoch, each row replaces the one before (``answer`` instead of ``row``);
-    # ``measured`` — ``row`` is handed the evaluator as well.
+    # ``measured`` — ``row`` is handed the evaluator as well; ``whole`` — about many runs: only ``keys`` and ``look``,
+    # which yields complete answers (figures without holes, texts, lists, ``options`` of the page's own choices).
 
     def begin(self, run: Run, view: dict[str, Any]) -> Any:
         """Whatever the rows share (a null, a basis). Raises ValueError with a sentence for the page."""
@@ -168,6 +169,15 @@ class RowServer:
         except (ValueError, StoreError, OSError) as error:
             yield pack({"error": str(error) or type(error).__name__}, [], [])
 
+    def whole(self, feed_name: str, view: dict[str, Any], theme: str) -> Iterator[bytes]:
+        """The answer of a feed that is about many runs: complete figures, each answer in place of the one before."""
+        try:
+            for answer in FEEDS[feed_name].look(self.store, view, THEMES[theme or "light"]):
+                yield pack({"boot": self.boot, "start": 0, "total": 1} | answer, [], [])
+                yield pack({"replace": True}, [0.0], [{"said": ""}])
+        except (ValueError, StoreError, OSError) as error:
+            yield pack({"error": str(error) or type(error).__name__}, [], [])
+
     @staticmethod
     def _in_rhythm(rows: Iterator[tuple[float, Row]]) -> Iterator[bytes]:
         waiting: list[tuple[float, Row]] = []
@@ -241,13 +251,16 @@ def register(server: Any, store: Store, evaluator: Evaluator) -> RowServer:
         if feed_name not in FEEDS:
             return problem(404, "This feed is unknown.", feed_name[:40], f"Use one of {', '.join(FEEDS)}.")
         view = read_view(request.args)
+        theme = request.args.get("theme_now", "")
+        if theme not in ("", *THEMES):
+            return problem(400, "This theme is unknown.", theme[:40], f"Use one of {', '.join(THEMES)}.")
+        if getattr(FEEDS[feed_name], "whole", False):
+            told = row_server.whole(feed_name, view, theme)
+            return Response(stream_with_context(told), mimetype="application/octet-stream")
         try:
             run = store.run(view["run"])
         except StoreError as error:
             return problem(404, str(error), view["run"])
-        theme = request.args.get("theme_now", "")
-        if theme not in ("", *THEMES):
-            return problem(400, "This theme is unknown.", theme[:40], f"Use one of {', '.join(THEMES)}.")
         try:
             have = max(0, int(request.args.get("have", "0")))
         except ValueError:

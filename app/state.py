@@ -16,7 +16,7 @@ TEXT_LENGTH = 4000
 # Filled from the engine's one dict of criteria, so that the list here and the error text there agree.
 CRITERION_CHOICES = criterion_choices()
 
-Kind = Literal["text", "number", "choice", "flag", "run"]
+Kind = Literal["text", "number", "choice", "flag", "run", "option"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,9 @@ PAGES: dict[str, str] = {
     "similarity": "Similarity",
     "structure": "Structure",
     "spectrum": "Spectrum",
+    "tickets": "Tickets",
+    "sweep": "Sweep",
+    "compare": "Compare",
 }
 
 _ALIGNED = ("alignment", "trajectories")
@@ -335,6 +338,22 @@ KEYS: tuple[Key, ...] = (
         pages=("similarity", "spectrum", "trajectories", "alignment"),
         help="A second run, drawn in the same picture.",
     ),
+    Key(
+        name="exp", kind="option", label="Experiment", default="", reach="rows", pages=("tickets", "sweep"),
+        help="Newest first; the newest one unless you choose.",
+    ),
+    Key(name="quantity", kind="option", label="Show", default="accuracy", reach="rows", pages=("tickets", "sweep")),
+    Key(
+        name="level", kind="option", label="Read off at", default="", reach="rows", pages=("tickets",),
+        help="The round that the big number is about.",
+    ),
+    Key(name="setting", kind="option", label="Against", default="", reach="rows", pages=("sweep",)),
+    Key(
+        name="split", kind="option", label="A line for each", default="", reach="rows", pages=("sweep",),
+        help="A second setting that tells lines apart.",
+    ),
+    Key(name="runs", kind="text", label="Runs compared", default="", reach="rows", pages=("compare",)),
+    Key(name="metric", kind="option", label="Show", default="", reach="rows", pages=("compare",)),
     Key(name="sel", kind="text", label="Selected units", default="", reach="rows"),
     Key(name="unit", kind="number", label="Unit", default=-1, minimum=-1, reach="rows"),
     Key(name="theme", kind="choice", label="Theme", default="auto", reach="template",

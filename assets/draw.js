@@ -143,7 +143,8 @@ window.prunescope = window.prunescope || {};
       return;
     }
     const filled = ps.fill({ data: template.data, layout: template.layout }, feed, cursor, local);
-    filled.layout.uirevision = [local.run, local.layer, id].join("|");
+    // A zoom belongs to what is drawn: one run's layer, or what many runs were asked about.
+    filled.layout.uirevision = ps.spec().whole.includes(feed.name) ? feed.asked : [local.run, local.layer, id].join("|");
     filled.layout.selectionrevision = local.sel;
     filled.layout.autosize = true;
     if (local.log.split(",").includes(id)) logAxis(filled.layout);
@@ -198,7 +199,7 @@ window.prunescope = window.prunescope || {};
   ps.refresh = function () {
     if (document.hidden) return;
     const page = pageElement();
-    if (!page || !ps.view().run) { ps.requestDraw(); return; }
+    if (!page) { ps.requestDraw(); return; }
     const wanted = ["curve", ...sections().flatMap(ps.pageFeeds)];
     ps.dropOthers(wanted);
     for (const name of wanted) ps.pull(name, { onChange: name === "curve" ? onCurve : ps.requestDraw });

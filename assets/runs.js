@@ -70,10 +70,16 @@ window.prunescope = window.prunescope || {};
     if (!list) return;
     ps.fillRunPicks();
     const chosen = ps.view().run;
-    const shown = order().filter(([id, run]) => (run.name + " " + id + " " + run.status).toLowerCase().includes(filter));
+    const all = order().filter(([id, run]) => (run.name + " " + id + " " + run.status).toLowerCase().includes(filter));
+    const shown = folded(all, chosen);
     const seen = new Set();
     shown.forEach(([id, run], place) => {
       seen.add(id);
+      if (run.folds) {
+        const fold = foldItem(id, run);
+        if (list.children[place] !== fold) list.insertBefore(fold, list.children[place] || null);
+        return;
+      }
       let item = items.get(id);
       if (!item) {
         item = build(id);
@@ -82,11 +88,52 @@ window.prunescope = window.prunescope || {};
       if (list.children[place] !== item.box) list.insertBefore(item.box, list.children[place] || null);
       update(item, id, run, id === chosen);
     });
+    for (const [id, box] of folds) if (!seen.has(id)) { box.remove(); folds.delete(id); }
     for (const [id, item] of items) if (!seen.has(id)) { item.box.remove(); items.delete(id); }
     document.getElementById("runs-empty").hidden = Object.keys(ps.runs).length > 0 || ps.connected !== true;
     document.getElementById("app").classList.toggle("no-runs", ps.connected === true && !Object.keys(ps.runs).length);
     badge();
   };
+
+  // The runs of an experiment stand together below one line, which folds them away: there may be hundreds.
+  const folds = new Map();
+  const opened = new Set();
+  ps.experimentOf = (id) => Object.keys(ps.experiments || {}).find((name) => id.startsWith(name + "."));
+  function folded(runs, chosen) {
+    const near = new Set([chosen, ...ticked()]);
+    const found = [];
+    const groups = new Map();
+    for (const [id, run] of runs) {
+      const name = ps.experimentOf(id);
+      if (!name) { found.push([id, run]); continue; }
+      if (!groups.has(name)) { groups.set(name, []); found.push(["experiment " + name, { folds: name, members: groups.get(name) }]); }
+      groups.get(name).push([id, run]);
+    }
+    return found.flatMap(([id, run]) => (!run.folds ? [[id, run]] : opened.has(run.folds) || filter ? [[id, run], ...run.members]
+      : [[id, run], ...run.members.filter(([one]) => near.has(one))]));
+  }
+  function foldItem(id, { folds: name, members }) {
+    let box = folds.get(id);
+    if (!box) {
+      const title = ps.el("span", { class: "run-name" }, name);
+      const state = ps.el("span", { class: "run-state" });
+      const button = ps.el("button", { type: "button", class: "run-pick fold", onclick: () => { if (!opened.delete(name)) opened.add(name); ps.drawRuns(); } }, ps.el("i", { class: "fold-mark", "aria-hidden": "true" }), title, state);
+      box = ps.el("li", { class: "run-fold" }, button);
+      folds.set(id, box);
+    }
+    const done = members.filter(([, run]) => run.status === "done").length;
+    box.firstChild.setAttribute("aria-expanded", String(opened.has(name) || filter !== ""));
+    set(box.querySelector(".run-state"), `experiment · ${done} run${done === 1 ? "" : "s"} done`);
+    return box;
+  }
+
+  // Ticked runs are laid over one another on the page “Compare”.
+  const ticked = () => (ps.view().runs ? ps.view().runs.split(",") : []);
+  function tick(id, on) {
+    const others = ticked().filter((one) => one !== id && ps.runs[one]);
+    ps.set({ runs: (on ? [...others, id] : others).join(",") });
+  }
+  function solo(id) { ps.set({ runs: ticked().join() === id ? "" : id }); }
 
   function build(id) {
     const el = ps.el;
@@ -97,15 +144,18 @@ window.prunescope = window.prunescope || {};
     const bar = el("span", { class: "run-bar" }, el("i"));
     // A click on the dot of the chosen run offers other colours; the button "Colour" is the same for the keyboard.
     dot.title = "Colour";
-    const pick = el("button", { type: "button", class: "run-pick", onclick: (event) => (event.target === dot && ps.view().run === id ? pickColour(id) : choose(id)) }, dot, name, state, bar);
+    const pick = el("button", { type: "button", class: "run-pick", ondblclick: () => solo(id),
+      onclick: (event) => (event.target === dot && ps.view().run === id ? pickColour(id) : choose(id)) }, dot, name, state, bar);
+    const box = el("input", { type: "checkbox", class: "run-tick", "aria-label": `Compare ${id}`, title: "Lay over others on the page Compare", onchange: () => tick(id, box.checked) });
     const actions = el("div", { class: "run-actions" });
-    return { box: el("li", { "data-run": id }, pick, actions), dot, name, state, bar, pick, actions, shown: "" };
+    return { box: el("li", { "data-run": id }, pick, box, actions), tick: box, dot, name, state, bar, pick, actions, shown: "" };
   }
 
   function set(node, text) { if (node.textContent !== text) node.textContent = text; }
 
   function update(item, id, run, chosen) {
     set(item.name, run.name || id);
+    item.tick.checked = ticked().includes(id);
     const total = run.total;
     const progress = run.status === "running" && total ? `epoch ${Math.floor(run.epoch ?? 0)} of ${total}` : run.status;
     set(item.state, [progress, percent(run)].filter(Boolean).join(" · "));
@@ -203,7 +253,7 @@ window.prunescope = window.prunescope || {};
     const box = document.getElementById("runs-filter");
     box.append(ps.el("input", { type: "search", placeholder: "filter", "aria-label": "Filter runs", oninput: (event) => { filter = event.target.value.toLowerCase(); ps.drawRuns(); } }));
     ps.onRuns(() => { adopt(); ps.drawRuns(); });
-    ps.onView((changed) => { if (changed.includes("run")) { ps.drawRuns(); ps.loadRun(); } });
+    ps.onView((changed) => { if (changed.includes("run")) ps.loadRun(); if (changed.includes("run") || changed.includes("runs")) ps.drawRuns(); });
     ps.drawRuns();
     ps.loadRun();
   };

@@ -57,6 +57,8 @@ def collect(rows: RowServer, run: Run, view: Mapping[str, Any], entry: Entry, th
     cursor = cursor_of(epochs, view)
     for name in entry.feeds:
         feed = FEEDS[name]
+        if getattr(feed, "whole", False):
+            return _of_many(rows, run, view, entry, feed, theme)
         answers = getattr(feed, "answers", False)
         asked = dict(view) | ({"at": float(epochs[cursor])} if answers else {})
         computed = rows.computed(name, run, asked)
@@ -87,6 +89,29 @@ def collect(rows: RowServer, run: Run, view: Mapping[str, Any], entry: Entry, th
             about=_said(drawn["texts"], "-sub", held, at, local),
         )
     raise ExportError(f"{entry.figure}: {run.name} does not have this figure in this view.")
+
+
+def _of_many(
+    rows: RowServer, run: Run, view: Mapping[str, Any], entry: Entry, feed: Any, theme: Theme
+) -> Picture:
+    """A figure about many runs; ``run`` is the one chosen beside it."""
+    answer: dict[str, Any] = {}
+    for answer in feed.look(rows.store, view, theme):
+        pass  # the last one is complete
+    drawn = answer["figures"].get(entry.figure)
+    if drawn is None or not drawn["data"]:
+        raise ExportError(f"{entry.figure}: nothing is drawn yet. Export when the first runs have finished.")
+    filled = plain(drawn)
+    return Picture(
+        run=run,
+        entry=entry,
+        view={key: (dict(view) | answer["settled"])[key] for key in view},
+        epoch=float(run.epochs[-1]),
+        data=filled["data"],
+        layout=filled["layout"],
+        finding=next((text for name, text in answer["texts"].items() if name.endswith("-finding")), ""),
+        about=next((text for name, text in answer["texts"].items() if name.endswith("-sub")), ""),
+    )
 
 
 def plain(node: Any) -> Any:

@@ -4,6 +4,7 @@ from typing import Any
 
 from prunescope.app.feeds.alignment import AlignmentFeed
 from prunescope.app.feeds.collapse import CollapseFeed
+from prunescope.app.feeds.compare import CompareFeed
 from prunescope.app.feeds.curve import CurveFeed
 from prunescope.app.feeds.frames import FramesFeed
 from prunescope.app.feeds.groups import CosinesFeed, GroupsFeed
@@ -17,6 +18,8 @@ from prunescope.app.feeds.similarity import SimilarityFeed
 from prunescope.app.feeds.spectrum import SpectrumFeed
 from prunescope.app.feeds.structure import StructureFeed
 from prunescope.app.feeds.surface import PrunableFeed, SensitivityFeed, SurfaceFeed
+from prunescope.app.feeds.sweep import SweepFeed
+from prunescope.app.feeds.tickets import TicketsFeed
 from prunescope.app.feeds.trajectories import TrajectoriesFeed
 from prunescope.app.feeds.unit import UnitDropFeed, UnitFeed
 
@@ -42,4 +45,7 @@ FEEDS: dict[str, Any] = {
     "spectrum": SpectrumFeed(),
     "lowrank": LowRankFeed(),
     "pair": PairFeed(),
+    "tickets": TicketsFeed(),
+    "sweep": SweepFeed(),
+    "compare": CompareFeed(),
 }
