@@ -69,7 +69,7 @@ def test_every_figure_of_the_geometry_pages_is_exported(tab, run):
             "boxes => boxes.filter((b) => b.querySelector('.main-svg')).map((b) => b.dataset.figure)",
         ):
             export_dialog(page, figure)
-            data, name = saved(page, lambda page=page: page.click("[data-format=svg]"))
+            data, name = saved(page, page.locator("[data-format=svg]").click)
             root = ET.fromstring(data)
             told = json.loads(root.find(f"{SVG}metadata").text)
             assert (told["run"], told["figure"], told["epoch"]) == (run, figure, 5)
