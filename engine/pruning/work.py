@@ -74,7 +74,7 @@ def prepare(
         device = plan.program.device
         logits = upto(network, None).before(inputs[:1].to(device))
         _check_classes(targets, next(iter(logits.values())))
-        fast, path, in_cache = _choose(plan, singles)
+        fast, path, in_cache = _choose(plan, inputs[:1].to(device), singles)
         bound = 0.0
         if fast is not None:
             few = slice(0, 64)
@@ -93,12 +93,13 @@ def prepare(
     )
 
 
-def _choose(plan: Plan, singles: bool) -> tuple[Fast | None, str, bool]:
+def _choose(plan: Plan, example: Tensor, singles: bool) -> tuple[Fast | None, str, bool]:
     """The fastest way that this network allows, its name, and whether its examples should fit a cache."""
     readers = list(plan.channels)
     module = plan.program.modules.get(readers[0].target) if len(readers) == 1 else None
     if isinstance(module, nn.Linear):
-        chain = None if singles else chain_after(plan)
+        source = plan.program.before(example)[readers[0].all_input_nodes[0]]
+        chain = chain_after(plan) if source.ndim == 2 and not singles else None
         if chain is not None:
             return build_up_in_strips(chain), "linear-consumer", False
         return (leave_one_out if singles else build_up)(plan), "linear-consumer", True

@@ -289,3 +289,38 @@ def test_double_precision_works_too(mlp, images, naive_counts):
     order = an_order(24)
     curve = accuracy_curve(model, "1", order, inputs, images[1])
     assert curve.correct.tolist() == naive_counts(model, "1", order, inputs, images[1])
+
+
+def test_linear_layers_over_sequences_are_counted_too(shake):
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(5, 7), nn.Linear(7, 6), nn.Linear(6, 3)
+
+        def forward(self, x):  # (examples, 4, 5)
+            return self.c(self.b(self.a(x).relu()).relu().mean(1))
+
+    model, inputs = shake(Tokens()), torch.randn(50, 4, 5, generator=torch.Generator().manual_seed(0))
+    targets = torch.arange(50) % 3
+    order = an_order(7)
+    curve = accuracy_curve(model, "a", order, inputs, targets)
+    assert curve.path == "linear-consumer"
+    with torch.no_grad():
+        for level in range(7):
+            smaller = remove_units(model, "a", order[:level], input_shape=(4, 5))
+            assert curve.correct[level] == (smaller(inputs).argmax(1) == targets).sum()
+
+
+def test_xords_own_network_is_counted_by_its_sums():
+    from prunescope.engine.models import build_model
+
+    model = build_model("xord-net", input_shape=(6, 2), n_classes=2, hidden=(9,)).eval()
+    inputs = torch.randint(0, 2, (80, 6, 2), generator=torch.Generator().manual_seed(0)) * 2.0 - 1
+    targets = torch.arange(80) % 2
+    for layer in ("w", "u"):
+        order = an_order(9)
+        curve = accuracy_curve(model, layer, order, inputs, targets)
+        with torch.no_grad():
+            for level in range(9):
+                smaller = remove_units(model, layer, order[:level], input_shape=(6, 2))
+                assert curve.correct[level] == (smaller(inputs).argmax(1) == targets).sum()
