@@ -55,7 +55,11 @@ def register(server: Flask, store: Store, settings: Settings, live: Live) -> Non
     def validate() -> Response:
         # It needs the token too: the check of an image folder tells what is on the disk.
         guard.require_change()
-        config_from(guard.read_json())
+        try:
+            config_from(guard.read_json())
+        except ConfigError as error:
+            # Problems are the answer here, not a failure: browsers log a failed request as an error.
+            return jsonify(problems=error.problems)
         return jsonify(problems={})
 
     @routes.post("/runs")

@@ -4,11 +4,27 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from prunescope.app.commands import demo, doctor, imports, runs, train, ui
+from prunescope.app.commands import (
+    demo,
+    doctor,
+    experiments,
+    export,
+    imports,
+    prune,
+    recipes,
+    runs,
+    schedule,
+    sweep,
+    tickets,
+    train,
+    ui,
+)
 from prunescope.app.commands.common import OK, Problem
 
 # Help lists them in this order: what a newcomer types first comes first.
-COMMANDS = (demo, ui, train, runs, imports, doctor)
+COMMANDS = (
+    demo, ui, train, prune, tickets, schedule, sweep, recipes, experiments, runs, export, imports, doctor,
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

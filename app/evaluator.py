@@ -1,5 +1,6 @@
 """The dashboard's end of the evaluator process: started when first asked, ended with the dashboard."""
 
+import contextlib
 import itertools
 import json
 import queue
@@ -29,6 +30,7 @@ class Evaluator:
             if value is not None:
                 self._command += [flag, value]
         self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
         self._numbers = itertools.count(1)
         self._waiting: dict[int, queue.SimpleQueue[dict[str, Any]]] = {}
         self._lock = threading.Lock()
@@ -64,9 +66,12 @@ class Evaluator:
     def close(self) -> None:
         with self._lock:
             process, self._process = self._process, None
+            reader, self._reader = self._reader, None
         if process is not None:
             process.terminate()
             process.wait()
+        if reader is not None:
+            reader.join()
 
     def _send(self, message: dict[str, Any], *, start: bool = True) -> None:
         with self._lock:
@@ -74,17 +79,23 @@ class Evaluator:
                 if not start:
                     return
                 self._start()
-            process = self._process
-            assert process is not None and process.stdin is not None  # _start made them
-            try:
-                process.stdin.write(json.dumps(message) + "\n")
-                process.stdin.flush()
-            except OSError:
-                # The reader thread tells all who wait that the process has ended.
-                return
+            # A process that has just ended is told to all who wait by the thread that reads from it.
+            with contextlib.suppress(OSError):
+                self._write(message)
+
+    def warm_up(self) -> None:
+        """Start the process before it is needed: PyTorch takes seconds to import."""
+        with self._lock:
+            if self._process is None:
+                self._start()
+
+    def _write(self, message: dict[str, Any]) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.flush()
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -92,15 +103,20 @@ class Evaluator:
             # Ctrl-C is for the dashboard, which then ends this process by closing its stdin.
             start_new_session=True,
         )
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
 
     def _read(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None  # opened as a pipe
-        for line in process.stdout:
+        for line in process.stdout or ():
             message = json.loads(line)
             inbox = self._waiting.get(message["id"])
             if inbox is not None:
                 inbox.put(message)
         code = process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                # What was still to be written has no reader any more.
+                with contextlib.suppress(OSError):
+                    pipe.close()
         for inbox in list(self._waiting.values()):
             inbox.put({"error": f"The evaluator ended (exit code {code}). Ask again: it is started anew."})

@@ -8,9 +8,23 @@ from dash import Dash, html
 from flask import Response, send_file
 from prunescope.app import rows
 from prunescope.app.evaluator import Evaluator
+from prunescope.app.exporting import pdf, routes
+from prunescope.app.exporting.catalog import figures_of
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures import theme
-from prunescope.app.pages import alignment, overlays, overview, pruning, similarity, spectrum, structure, trajectories
+from prunescope.app.pages import (
+    alignment,
+    compare,
+    overlays,
+    overview,
+    pruning,
+    similarity,
+    spectrum,
+    structure,
+    sweep,
+    tickets,
+    trajectories,
+)
 from prunescope.app.state import PAGES, client_spec
 from prunescope.engine.store import Store
 
@@ -22,7 +36,12 @@ LAYOUTS = {
     "similarity": similarity.layout,
     "structure": structure.layout,
     "spectrum": spectrum.layout,
+    "tickets": tickets.layout,
+    "sweep": sweep.layout,
+    "compare": compare.layout,
 }
+
+FIGURES = figures_of(LAYOUTS | {"unit": overlays.drawer})
 
 RECORDER_LINES = """from prunescope.engine import Recorder
 
@@ -57,7 +76,9 @@ def page(settings: Any) -> html.Div:
     spec = client_spec() | {
         "feeds": {name: list(feed.keys) for name, feed in FEEDS.items()},
         "answers": [name for name, feed in FEEDS.items() if getattr(feed, "answers", False)],
+        "whole": [name for name, feed in FEEDS.items() if getattr(feed, "whole", False)],
         "titles": PAGES,
+        "pdf": pdf.available(),
     }
     return html.Div(
         id="app",
@@ -106,6 +127,14 @@ def _top() -> html.Header:
             ),
             html.Div(id="layer-pick"),
             html.Button("Copy link", type="button", className="button wide-only", **{"data-do": "link"}),
+            html.Button(
+                "▤",
+                type="button",
+                id="tray-button",
+                className="icon-button",
+                title="Figures tray",
+                **{"data-do": "tray", "aria-label": "Figures tray"},
+            ),
             html.Button(
                 "◐",
                 type="button",
@@ -157,9 +186,13 @@ def _welcome(settings: Any) -> html.Div:
             html.P("Train one of the built-in networks:"),
             html.Button("New run", type="button", className="primary", **{"data-do": "new"}),
             html.P("Or on the shell:"),
-            html.Pre(f"prunescope train --dataset digits --model channels --init-scale 0.1 --logdir {settings.logdir}"),
+            html.Pre(
+                f"prunescope train --dataset digits --model channels --init-scale 0.1 --logdir {settings.logdir}",
+                # Both may be wider than the page: the keyboard must be able to scroll them.
+                tabIndex=0,
+            ),
             html.P("Or add four lines to a training loop of your own:"),
-            html.Pre(RECORDER_LINES.format(logdir=settings.logdir)),
+            html.Pre(RECORDER_LINES.format(logdir=settings.logdir), tabIndex=0),
         ],
     )
 
@@ -167,7 +200,8 @@ def _welcome(settings: Any) -> html.Div:
 def register(app: Dash, store: Store, settings: Any) -> None:
     """Give the page its shell, its rows, and the drawing library's other half."""
     app.index_string = index_string()
-    rows.register(app.server, store, Evaluator(store.root, model=settings.model, data=settings.data))
+    row_server = rows.register(app.server, store, Evaluator(store.root, model=settings.model, data=settings.data))
+    routes.register(app.server, store, row_server, FIGURES, lambda: page(settings))
 
     @app.server.get("/api/plotly-full.js")
     def plotly_full() -> Response:

@@ -14,6 +14,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from prunescope.app.describe import describe
+from prunescope.app.experiments import stamps
 from prunescope.app.guard import problem
 from prunescope.engine.store import Run, Store
 
@@ -50,6 +51,7 @@ class Live:
         self._seq = 0
         self._states: dict[str, tuple[int, dict[str, Any]]] = {}
         self._gone: dict[str, int] = {}
+        self._experiments: tuple[int, dict[str, str]] = (0, {})
         self._runs: dict[str, Run] = {}
         self._next_list = 0.0
         self._last_scan = 0.0
@@ -68,6 +70,8 @@ class Live:
                 run_id: describe(run) for run_id, run in self._runs.items() if everything or self._is_active(run_id)
             }
             self._last_scan = now
+            if everything:
+                self._publish_experiments(stamps(self.store))
             self._publish(found, set(self._states) - set(self._runs) if everything else set())
 
     def since(self, seq: int) -> tuple[int, dict[str, dict[str, Any]], list[str]]:
@@ -75,6 +79,12 @@ class Live:
         with self._changed:
             runs = {run_id: state for run_id, (at, state) in self._states.items() if at > seq}
             return self._seq, runs, [run_id for run_id, at in self._gone.items() if at > seq]
+
+    def experiments(self, seq: int = -1) -> dict[str, str] | None:
+        """Return experiment id → stamp of its queue; None if nothing of it has changed after `seq`."""
+        with self._changed:
+            at, known = self._experiments
+            return known if at > seq else None
 
     def fresh(self) -> None:
         """Scan unless the watcher has just done so."""
@@ -85,17 +95,22 @@ class Live:
         """Yield the event stream of one page until it is gone or the server stops."""
         self.scan()
         seq, runs, _ = self.since(0)
-        yield _event({"boot": self.boot, "version": seq, "runs": runs}, "hello")
+        yield _event({"boot": self.boot, "version": seq, "runs": runs, "experiments": self.experiments()}, "hello")
         spoke = time.monotonic()
         while not (self.stopping or gone()):
             self._wait(seq)
+            before = seq
             seq, runs, gone_runs = self.since(seq)
+            # May be told twice if it changes between the two looks; pages only compare the stamps.
+            experiments = self.experiments(before)
+            if experiments is not None:
+                yield _event({"experiments": experiments}, "experiments")
             for run_id, state in runs.items():
                 yield _event({"run": run_id, **state})
             for run_id in gone_runs:
                 yield _event({"run": run_id, "status": "gone"})
             now = time.monotonic()
-            if runs or gone_runs:
+            if runs or gone_runs or experiments is not None:
                 spoke = now
             elif now - spoke >= KEEP_ALIVE_SECONDS:
                 yield ":\n\n"
@@ -147,6 +162,13 @@ class Live:
     def _is_active(self, run_id: str) -> bool:
         return run_id in self._states and self._states[run_id][1]["status"] in ACTIVE
 
+    def _publish_experiments(self, found: dict[str, str]) -> None:
+        with self._changed:
+            if found != self._experiments[1]:
+                self._seq += 1
+                self._experiments = (self._seq, found)
+                self._changed.notify_all()
+
     def _publish(self, found: dict[str, dict[str, Any]], gone: set[str]) -> None:
         with self._changed:
             before = self._seq
@@ -187,7 +209,7 @@ def register(server: Flask, store: Store) -> Live:
         version, runs, _ = live.since(0)
         if request.args.get("boot") == live.boot and request.args.get("version") == str(version):
             return Response(status=204)
-        return jsonify(boot=live.boot, version=version, runs=runs)
+        return jsonify(boot=live.boot, version=version, runs=runs, experiments=live.experiments())
 
     return live
 

@@ -36,6 +36,8 @@ TAKE_AWAY = {"mask-json": ".json", "mask-state": ".pt", "model": ".pt"}
 KEEP_BYTES = 256 * 2**20
 # Rows go out together in this rhythm: often enough to be seen growing, seldom enough to cost little.
 FLUSH_SECONDS = 0.06
+# PyTorch takes seconds and a core to import; the first figures and a demo's start come first.
+WARM_UP_SECONDS = 12.0
 
 
 class Feed(Protocol):
@@ -43,7 +45,8 @@ class Feed(Protocol):
 
     keys: tuple[str, ...]
     # Optional: ``answers`` — asked about one epoch, each row replaces the one before (``answer`` instead of ``row``);
-    # ``measured`` — ``row`` is handed the evaluator as well.
+    # ``measured`` — ``row`` is handed the evaluator as well; ``whole`` — about many runs: only ``keys`` and ``look``,
+    # which yields complete answers (figures without holes, texts, lists, ``options`` of the page's own choices).
 
     def begin(self, run: Run, view: dict[str, Any]) -> Any:
         """Whatever the rows share (a null, a basis). Raises ValueError with a sentence for the page."""
@@ -77,8 +80,19 @@ class RowServer:
         self.evaluator = evaluator
         self.boot = uuid4().hex[:12]
         self._keep_bytes = keep_bytes
+        self._warmed = False
         self._computed: OrderedDict[tuple[Any, ...], Computed] = OrderedDict()
         self._lock = threading.Lock()
+
+    def visited(self) -> None:
+        """Somebody looks: get the evaluator ready, but only once the first figures are out of the way."""
+        with self._lock:
+            if self._warmed:
+                return
+            self._warmed = True
+        timer = threading.Timer(WARM_UP_SECONDS, self.evaluator.warm_up)
+        timer.daemon = True
+        timer.start()
 
     def computed(self, feed_name: str, run: Run, view: dict[str, Any]) -> Computed:
         feed = FEEDS[feed_name]
@@ -136,7 +150,8 @@ class RowServer:
         """The whole answer to one request."""
         try:
             if not len(run.epochs):
-                yield pack({"boot": self.boot, "start": 0, "total": 0}, [], [])
+                # Nothing yet, or nothing that can be read: who waits for the first snapshot must know which.
+                yield pack({"error": run.error} if run.error else {"boot": self.boot, "start": 0, "total": 0}, [], [])
                 return
             feed = FEEDS[feed_name]
             if at is not None:
@@ -151,6 +166,15 @@ class RowServer:
                 yield from self._answers(feed, run, view, computed)
             else:
                 yield from self._in_rhythm(self.rows(feed_name, run, computed, have))
+        except (ValueError, StoreError, OSError) as error:
+            yield pack({"error": str(error) or type(error).__name__}, [], [])
+
+    def whole(self, feed_name: str, view: dict[str, Any], theme: str) -> Iterator[bytes]:
+        """The answer of a feed that is about many runs: complete figures, each answer in place of the one before."""
+        try:
+            for answer in FEEDS[feed_name].look(self.store, view, THEMES[theme or "light"]):
+                yield pack({"boot": self.boot, "start": 0, "total": 1} | answer, [], [])
+                yield pack({"replace": True}, [0.0], [{"said": ""}])
         except (ValueError, StoreError, OSError) as error:
             yield pack({"error": str(error) or type(error).__name__}, [], [])
 
@@ -227,13 +251,16 @@ def register(server: Any, store: Store, evaluator: Evaluator) -> RowServer:
         if feed_name not in FEEDS:
             return problem(404, "This feed is unknown.", feed_name[:40], f"Use one of {', '.join(FEEDS)}.")
         view = read_view(request.args)
+        theme = request.args.get("theme_now", "")
+        if theme not in ("", *THEMES):
+            return problem(400, "This theme is unknown.", theme[:40], f"Use one of {', '.join(THEMES)}.")
+        if getattr(FEEDS[feed_name], "whole", False):
+            told = row_server.whole(feed_name, view, theme)
+            return Response(stream_with_context(told), mimetype="application/octet-stream")
         try:
             run = store.run(view["run"])
         except StoreError as error:
             return problem(404, str(error), view["run"])
-        theme = request.args.get("theme_now", "")
-        if theme not in ("", *THEMES):
-            return problem(400, "This theme is unknown.", theme[:40], f"Use one of {', '.join(THEMES)}.")
         try:
             have = max(0, int(request.args.get("have", "0")))
         except ValueError:
@@ -241,6 +268,7 @@ def register(server: Any, store: Store, evaluator: Evaluator) -> RowServer:
         # Rows counted under another server may have been other rows: begin again.
         if request.args.get("boot") != row_server.boot:
             have = 0
+        row_server.visited()
         at = None
         if getattr(FEEDS[feed_name], "answers", False):
             at = request.args.get("at", type=float)

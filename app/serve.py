@@ -13,6 +13,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
+import threadpoolctl
 import waitress.server
 from prunescope.app.guard import MAX_BODY
 from prunescope.app.live import MAX_STREAMS, Live
@@ -97,6 +98,8 @@ def serve(
     settings = replace(settings, host=address, port=real_port, allowed_hosts=(*settings.allowed_hosts, settings.host))
     app = create_app(store, settings)
     live: Live = app.server.extensions[LIVE]
+    # Beside a training on the same cores, BLAS threads that wait for each other cost three to five times the work.
+    threadpoolctl.threadpool_limits(1, "blas")
     # The default warns whenever more requests wait than threads are free: streams make that usual.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server = waitress.server.create_server(

@@ -6,7 +6,7 @@ from typing import Any
 from dash import Dash
 from dash._utils import split_callback_id
 from flask import Response
-from prunescope.app import api, compression, guard, layout, live
+from prunescope.app import api, compression, experiment_routes, guard, layout, live
 from prunescope.app.settings import Settings
 from prunescope.engine.store import Store
 
@@ -36,6 +36,7 @@ def create_app(store: Store, settings: Settings) -> Dash:
     app.layout = layout.page(settings)
     layout.register(app, store, settings)
     app.server.extensions[LIVE] = live.register(app.server, store)
+    experiment_routes.register(app.server, store, app.server.extensions[LIVE])
     api.register(app.server, store, settings, app.server.extensions[LIVE])
     _check_callback_bodies(app)
     compression.install(app.server)

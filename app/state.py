@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from prunescope.app.figures.pruning import choices as criterion_choices
+from prunescope.app.criteria import choices as criterion_choices
 
 # Room for a long selection of units; an address beyond a few thousand characters is cut by some programs.
 TEXT_LENGTH = 4000
@@ -16,7 +16,7 @@ TEXT_LENGTH = 4000
 # Filled from the engine's one dict of criteria, so that the list here and the error text there agree.
 CRITERION_CHOICES = criterion_choices()
 
-Kind = Literal["text", "number", "choice", "flag", "run"]
+Kind = Literal["text", "number", "choice", "flag", "run", "option"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,9 @@ PAGES: dict[str, str] = {
     "similarity": "Similarity",
     "structure": "Structure",
     "spectrum": "Spectrum",
+    "tickets": "Tickets",
+    "sweep": "Sweep",
+    "compare": "Compare",
 }
 
 _ALIGNED = ("alignment", "trajectories")
@@ -239,6 +242,7 @@ KEYS: tuple[Key, ...] = (
         reach="local",
         pages=("pruning",),
     ),
+    Key(name="mix", kind="text", label="Shares removed, layer by layer", default="", reach="rows"),
     Key(
         name="fp",
         kind="choice",
@@ -345,11 +349,32 @@ KEYS: tuple[Key, ...] = (
         pages=("similarity", "spectrum", "trajectories", "alignment"),
         help="A second run, drawn in the same picture.",
     ),
+    Key(
+        name="exp", kind="option", label="Experiment", default="", reach="rows", pages=("tickets", "sweep"),
+        help="Newest first; the newest one unless you choose.",
+    ),
+    Key(name="quantity", kind="option", label="Show", default="accuracy", reach="rows", pages=("tickets", "sweep")),
+    Key(
+        name="level", kind="option", label="Read off at", default="", reach="rows", pages=("tickets",),
+        help="The round that the big number is about.",
+    ),
+    Key(name="setting", kind="option", label="Against", default="", reach="rows", pages=("sweep",)),
+    Key(
+        name="split", kind="option", label="A line for each", default="", reach="rows", pages=("sweep",),
+        help="A second setting that tells lines apart.",
+    ),
+    Key(name="runs", kind="text", label="Runs compared", default="", reach="rows", pages=("compare",)),
+    Key(name="metric", kind="option", label="Show", default="", reach="rows", pages=("compare",)),
     Key(name="sel", kind="text", label="Selected units", default="", reach="rows"),
     Key(name="unit", kind="number", label="Unit", default=-1, minimum=-1, reach="rows"),
     Key(name="theme", kind="choice", label="Theme", default="auto", reach="template",
         choices=(("auto", "auto"), ("light", "light"), ("dark", "dark"))),
     Key(name="sidebar", kind="flag", label="Runs", default=True, reach="local"),
+    Key(name="present", kind="flag", label="Present", default=False, reach="local"),
+    Key(name="hide", kind="text", label="Left out when presenting", default="", reach="local"),
+    Key(name="speed", kind="number", label="Replay speed", default=5, minimum=0.2, maximum=60, unit="epochs/s",
+        reach="local"),
+    Key(name="play", kind="flag", label="Replay at once", default=False, reach="local"),
     Key(name="full", kind="text", label="Full screen", default="", reach="local"),
     Key(name="log", kind="text", label="Log axes", default="", reach="local"),
 )  # fmt: skip

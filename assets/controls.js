@@ -70,6 +70,29 @@ window.prunescope = window.prunescope || {};
   const runPicks = [];
   ps.fillRunPicks = () => { for (const follow of runPicks) follow(); };
 
+  // A choice among what the page's feed offers: it comes with the figures, and may change while a page is open.
+  const offered = new Map();
+  ps.offer = function (options) {
+    for (const [name, choices] of Object.entries(options)) {
+      const text = JSON.stringify(choices);
+      if (offered.get(name) === text) continue;
+      offered.set(name, text);
+      for (const fill of optionFills.get(name) || []) fill(choices);
+    }
+  };
+  const optionFills = new Map();
+  function optionPick(key, el) {
+    const id = `control-${key.name}-${counter++}`;
+    const select = el("select", { id, title: key.help || null, onchange: () => ps.set({ [key.name]: select.value }) });
+    const follow = (value) => {
+      if (value && ![...select.options].some((option) => option.value === value)) select.append(el("option", { value }, value));
+      select.value = value;
+    };
+    if (!optionFills.has(key.name)) optionFills.set(key.name, []);
+    optionFills.get(key.name).push((choices) => { select.replaceChildren(...choices.map(([value, words]) => el("option", { value }, words))); follow(ps.view()[key.name]); });
+    return [el("div", { class: "control" }, el("div", { class: "control-head" }, el("label", { for: id }, key.label)), select), follow];
+  }
+
   function flag(key, el) {
     const input = el("input", { type: "checkbox", role: "switch", onchange: () => ps.set({ [key.name]: input.checked }) });
     return [el("label", { class: "control switch" }, input, key.label), (value) => { input.checked = value; }];
@@ -79,6 +102,7 @@ window.prunescope = window.prunescope || {};
     if (key.kind === "number") return range(key, ps.el);
     if (key.kind === "flag") return flag(key, ps.el);
     if (key.kind === "run") return runPick(key, ps.el);
+    if (key.kind === "option") return optionPick(key, ps.el);
     return (key.choices.length > 3 ? choice : segments)(key, ps.el);
   }
 

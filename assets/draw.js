@@ -63,11 +63,19 @@ window.prunescope = window.prunescope || {};
       if (!feed.epochs.length) continue;
       const cursor = ps.cursor(feed);
       fillTexts(feed, cursor, local);
-      for (const box of boxes) if (feed.figures[box.dataset.figure]) drawFigure(box, feed, cursor, local);
+      for (const box of boxes) if (feed.figures[box.dataset.figure]) attempt(box, feed, cursor, local);
     }
     for (const box of boxes) box.classList.toggle("is-unused", feeds[0].epochs.length > 0 && !feeds.some((feed) => feed.figures[box.dataset.figure]));
     const feed = feeds[0];
     if (feed.epochs.length && page === pageElement()) document.documentElement.dataset.drawn = `${feed.name} ${feed.epochs[ps.cursor(feed)]} ${feed.epochs.length}`;
+  }
+
+  // A figure that cannot be drawn says so in its place, and the others are drawn all the same.
+  function attempt(box, feed, cursor, local) {
+    let problem = "";
+    try { drawFigure(box, feed, cursor, local); }
+    catch (error) { problem = `This figure could not be drawn: ${error.message}. Reload the page; if it stays, please report it.`; }
+    if ((box.dataset.failed || "") !== problem) { if (problem) box.dataset.failed = problem; else delete box.dataset.failed; }
   }
 
   function say(page, feeds) {
@@ -113,7 +121,9 @@ window.prunescope = window.prunescope || {};
   }
 
   let loading = null;
+  ps.loadFull = loadFull;
   function loadFull() {
+    if (ps.full3d) return Promise.resolve();
     loading ??= new Promise((done, failed) => {
       const script = document.createElement("script");
       script.src = "/api/plotly-full.js";
@@ -133,12 +143,14 @@ window.prunescope = window.prunescope || {};
       return;
     }
     const filled = ps.fill({ data: template.data, layout: template.layout }, feed, cursor, local);
-    filled.layout.uirevision = [local.run, local.layer, id].join("|");
+    // A zoom belongs to what is drawn: one run's layer, or what many runs were asked about.
+    filled.layout.uirevision = ps.spec().whole.includes(feed.name) ? feed.asked : [local.run, local.layer, id].join("|");
     filled.layout.selectionrevision = local.sel;
     filled.layout.autosize = true;
     if (local.log.split(",").includes(id)) logAxis(filled.layout);
     if (plot.clientWidth < NARROW) labelsInside(filled.layout);
     if (plot.dataset.drag) filled.layout.dragmode = plot.dataset.drag;
+    if (local.present) Object.assign(filled, ps.enlarge(filled, plot));
     window.Plotly.react(plot, filled.data, filled.layout, config);
     box.dataset.epoch = String(feed.epochs[cursor]);
     watchSize(plot);
@@ -166,16 +178,31 @@ window.prunescope = window.prunescope || {};
     sizes.observe(plot);
   }
 
+  // Answers are about the epoch under the scrubber: when that moves, and rests, they are asked for anew.
+  const REST_MS = 60;
+  let resting = null;
+  function askAnew() {
+    if (!sections().flatMap(ps.pageFeeds).some((name) => ps.spec().answers.includes(name))) return;
+    clearTimeout(resting);
+    resting = setTimeout(ps.refresh, REST_MS);
+  }
+
+  let lastShown = "";
+  function onCurve(feed) {
+    ps.requestDraw();
+    ps.drawScrubber();
+    const shown = feed.epochs.length ? `${ps.view().run} ${feed.epochs[ps.cursor(feed)]}` : "";
+    if (shown !== lastShown) { lastShown = shown; askAnew(); }
+  }
+
   // Ask for whatever the page on screen lacks, and draw what there is.
   ps.refresh = function () {
     if (document.hidden) return;
     const page = pageElement();
-    if (!page || !ps.view().run) { ps.requestDraw(); return; }
+    if (!page) { ps.requestDraw(); return; }
     const wanted = ["curve", ...sections().flatMap(ps.pageFeeds)];
     ps.dropOthers(wanted);
-    for (const name of wanted) {
-      ps.pull(name, { onChange: () => { ps.requestDraw(); if (name === "curve") ps.drawScrubber(); } });
-    }
+    for (const name of wanted) ps.pull(name, { onChange: name === "curve" ? onCurve : ps.requestDraw });
     ps.requestDraw();
     ps.drawScrubber();
   };
@@ -184,7 +211,11 @@ window.prunescope = window.prunescope || {};
     ps.onView((changed) => {
       const reach = changed.map((name) => (ps.key(name) || { reach: "rows" }).reach);
       if (reach.some((r) => r !== "local")) ps.refresh();
-      else { ps.requestDraw(); ps.drawScrubber(); }
+      else {
+        ps.requestDraw();
+        ps.drawScrubber();
+        if (changed.includes("epoch") || changed.includes("follow")) askAnew();
+      }
     });
   };
 })(window.prunescope);

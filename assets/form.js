@@ -6,12 +6,13 @@ window.prunescope = window.prunescope || {};
   // What most people change; the rest waits under "More settings".
   const FIRST = ["name", "dataset", "model", "epochs", "init_scale", "lr", "seed"];
   let fields = null;
+  let presets = {};
 
   async function load() {
     if (fields) return fields;
     const answer = await fetch("/api/form");
     if (!answer.ok) throw new Error("The list of settings could not be loaded. Reload the page.");
-    fields = (await answer.json()).fields;
+    ({ fields, presets } = await answer.json());
     return fields;
   }
 
@@ -64,6 +65,17 @@ window.prunescope = window.prunescope || {};
     if (first) { first.closest("details")?.setAttribute("open", ""); first.focus(); }
   }
 
+  function fillIn(form, config) {
+    for (const field of fields) {
+      const element = form.elements[field.name];
+      if (!element) continue;
+      const value = config[field.name] ?? field.default ?? "";
+      if (element.type === "checkbox") element.checked = Boolean(value);
+      else element.value = Array.isArray(value) ? value.join(", ") : value;
+    }
+    check(form);
+  }
+
   async function check(form) {
     try {
       const told = await ps.post("/api/validate", { config: read(form) });
@@ -84,7 +96,7 @@ window.prunescope = window.prunescope || {};
     try {
       const told = await ps.post("/api/runs", { config: read(form) });
       box.close();
-      ps.set({ run: told.run, layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1 }, { push: true });
+      ps.set({ run: told.run, layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1, mix: "" }, { push: true });
     } catch (problem) {
       showProblems(form, (problem.told && problem.told.problems) || { "": problem.message });
     } finally {
@@ -94,6 +106,7 @@ window.prunescope = window.prunescope || {};
   }
 
   ps.newRun = async function () {
+    if (!(await ps.mayChange())) return;
     try { await load(); } catch (problem) { ps.toast(problem.message); return; }
     const first = FIRST.map((name) => fields.find((field) => field.name === name)).filter(Boolean);
     const rest = fields.filter((field) => !FIRST.includes(field.name));
@@ -105,6 +118,9 @@ window.prunescope = window.prunescope || {};
     const form = ps.el("form", { novalidate: true }, ps.el("div", { class: "fields" }, ...first.map(input)), more,
       ps.el("p", { class: "form-problem", role: "alert" }),
       ps.el("div", { class: "form-actions" }, ps.el("button", { type: "submit", class: "primary" }, "Start training")));
+    // A preset fills the form; what it says can then be changed.
+    form.prepend(ps.el("div", { class: "presets" }, "Start from", ...Object.entries(presets).map(([name, config]) =>
+      ps.el("button", { type: "button", class: "small", onclick: () => fillIn(form, config) }, name))));
     const box = ps.dialog("New run", form);
     box.classList.add("wide");
     form.addEventListener("submit", (event) => submit(event, form, box));

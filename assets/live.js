@@ -6,6 +6,7 @@ window.prunescope = window.prunescope || {};
   const SILENT_MS = 25000;   // the server speaks every 10 s; more silence than this is a lost connection
   const POLL_MS = 1000;
   ps.runs = {};
+  ps.experiments = {};
   ps.connected = null;
   const onRuns = [];
   ps.onRuns = (listener) => onRuns.push(listener);
@@ -22,19 +23,24 @@ window.prunescope = window.prunescope || {};
       const restarted = boot && boot !== message.boot;
       boot = message.boot;
       ps.runs = message.runs;
+      ps.experiments = message.experiments || {};
       changed(Object.keys(ps.runs), true);
-      if (restarted) ps.refresh();
+      if (restarted) { ps.forgetSession(); ps.refresh(); }
       return;
     }
+    if (kind === "experiments") { ps.experiments = message.experiments; changed([], false); return; }
     if (kind !== "run") return;
     const { run, ...state } = message;
-    if (state.status === "gone") delete ps.runs[run];
+    const gone = state.status === "gone";
+    if (gone) delete ps.runs[run];
     else ps.runs[run] = state;
-    changed([run], false);
+    changed([run], false, !gone);
   }
 
-  function changed(ids, all) {
+  // What a deleted run has drawn stays on screen; asking for more of it would only fail.
+  function changed(ids, all, there = true) {
     for (const listener of onRuns) listener(ids, all);
+    if (!there) return;
     if (all || ids.includes(ps.view().run)) ps.refresh();
   }
 
@@ -52,6 +58,7 @@ window.prunescope = window.prunescope || {};
   function listen() {
     source = new EventSource("/live");
     source.addEventListener("hello", (event) => share("hello", JSON.parse(event.data)));
+    source.addEventListener("experiments", (event) => share("experiments", JSON.parse(event.data)));
     source.onmessage = (event) => share("run", JSON.parse(event.data));
     source.onerror = () => {
       share("lost", null);
@@ -81,7 +88,7 @@ window.prunescope = window.prunescope || {};
     if (!navigator.locks || !("BroadcastChannel" in window)) { listen(); return; }
     channel = new BroadcastChannel("prunescope-live");
     channel.onmessage = ({ data }) => {
-      if (data.kind === "who") { if (source) channel.postMessage({ kind: "hello", message: { boot, runs: ps.runs } }); return; }
+      if (data.kind === "who") { if (source) channel.postMessage({ kind: "hello", message: { boot, runs: ps.runs, experiments: ps.experiments } }); return; }
       if (data.kind === "lost") { setConnected(false); return; }
       take(data.kind, data.message);
     };

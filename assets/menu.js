@@ -3,6 +3,7 @@ window.prunescope = window.prunescope || {};
 (function (ps) {
   "use strict";
   const el = (...given) => ps.el(...given);
+  const TABLE_ROWS = 500;
   let open = null;
 
   function fileName(box, ending) {
@@ -20,44 +21,46 @@ window.prunescope = window.prunescope || {};
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
-  // Exports stay light: paper is white.
-  async function image(box, format) {
-    const view = ps.view();
+  // Without a server (a run in one file) there is no setting for paper: what is on screen is saved, on white.
+  async function screenImage(box, format) {
     const plot = box.querySelector(".plot");
-    const feed = ps.pageFeeds(box.closest(".page")).map((name) => ps.feed(name)).find((one) => one.figures[box.dataset.figure]);
-    const query = new URLSearchParams({ feed: feed.name, run: view.run, have: "999999999", boot: feed.boot, theme_now: "light" });
-    for (const key of ps.spec().keys) if (key.reach !== "local" && !["run", "theme"].includes(key.name) && view[key.name] !== key.default) query.set(key.name, view[key.name]);
-    const template = await ps.templateOnce(query, box.dataset.figure);
-    const filled = ps.fill({ data: template.data, layout: template.layout }, feed, ps.cursor(feed), ps.locals());
-    const axes = {};
-    for (const name of Object.keys(plot.layout)) {
-      if (/^[xy]axis/.test(name) && plot.layout[name].range) axes[name] = { ...filled.layout[name], range: [...plot.layout[name].range], autorange: false, type: plot.layout[name].type };
-      if (/^scene/.test(name)) axes[name] = { ...filled.layout[name], camera: plot.layout[name].camera };
-    }
-    const data = filled.data.map((trace, i) => ({ ...trace, visible: plot.data[i] ? plot.data[i].visible : true }));
-    const layout = { ...filled.layout, ...axes, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff" };
-    const url = await window.Plotly.toImage({ data, layout }, { format, width: plot.clientWidth, height: plot.clientHeight, scale: format === "png" ? 3 : 1 });
-    save(await (await fetch(url)).blob(), fileName(box, format));
+    const layout = { ...plot.layout, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff" };
+    const [width, height] = [plot.clientWidth, plot.clientHeight];
+    const title = box.querySelector("h2").textContent;
+    const told = { figure: box.dataset.figure, title, epoch: Number(box.dataset.epoch), view: ps.view(), link: ps.address() };
+    const bytes = await ps.drawFile({ data: plot.data, layout, width, height, inches: [width / 96, height / 96], title, caption: `${title}.`, provenance: told }, format);
+    ps.saveBytes(bytes, fileName(box, format));
   }
 
   // Exactly the plotted points: one row a point, the trace's name beside it.
-  ps.csvOf = function (plot) {
+  function pointsOf(plot) {
     const names = ["trace"];
-    for (const trace of plot.data) for (const key of ["x", "y", "z", "text"]) if (trace[key] && !names.includes(key)) names.push(key);
-    const quote = (value) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
-    const cell = (list, i) => (list === undefined || list === null || list[i] === undefined || list[i] === null || Number.isNaN(list[i]) ? "" : quote(list[i]));
-    const lines = [names.join(",")];
+    for (const trace of plot.data) for (const key of ["x", "y", "z", "text"]) if (filledIn(trace[key]) && !names.includes(key)) names.push(key);
+    const rows = [];
     plot.data.forEach((trace, t) => {
+      const name = trace.name || String(t);
       if (trace.type === "heatmap") {
         const full = plot._fullData[t];
-        trace.z.forEach((row, i) => row.forEach((value, j) => lines.push(names.map((name) => name === "trace" ? quote(trace.name || t) : name === "x" ? cell(full.x, j) : name === "y" ? cell(full.y, i) : name === "z" ? cell(row, j) : "").join(","))));
+        trace.z.forEach((line, i) => line.forEach((value, j) => {
+          const point = { trace: name, x: full.x[j], y: full.y[i], z: value };
+          rows.push(names.map((key) => point[key]));
+        }));
         return;
       }
-      const x = list(trace.x), y = list(trace.y);
-      const count = Math.max(x.length, y.length);
-      for (let i = 0; i < count; i++) lines.push(names.map((name) => name === "trace" ? quote(trace.name || t) : cell(list(trace[name]), i)).join(","));
+      // One text for all points of a trace stands beside each of them.
+      const columns = names.slice(1).map((key) => (typeof trace[key] === "string" ? { all: trace[key] } : list(trace[key])));
+      const count = Math.max(list(trace.x).length, list(trace.y).length);
+      for (let i = 0; i < count; i++) rows.push([name, ...columns.map((column) => column.all ?? column[i])]);
     });
-    return lines.join("\n") + "\n";
+    return { names, rows };
+  }
+  const filledIn = (values) => values !== undefined && values !== null && values !== "";
+  const words = (value) => (value === undefined || value === null || Number.isNaN(value) ? "" : String(value));
+  const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+  ps.csvOf = function (plot) {
+    const { names, rows } = pointsOf(plot);
+    return [names, ...rows].map((row) => row.map((value) => quoted(words(value))).join(",")).join("\n") + "\n";
   };
   function list(values) {
     if (values === undefined || values === null) return [];
@@ -71,10 +74,10 @@ window.prunescope = window.prunescope || {};
   function close() { if (open) { open.remove(); open = null; } }
 
   function table(box) {
-    const lines = ps.csvOf(box.querySelector(".plot")).trimEnd().split("\n").slice(0, 501).map((line) => line.match(/("([^"]|"")*"|[^,]*)(,|$)/g).map((cell) => cell.replace(/,$/, "").replace(/^"|"$/g, "").replaceAll('""', '"')));
-    const rows = lines.slice(1).map((cells) => el("tr", {}, ...cells.slice(0, lines[0].length).map((cell) => el("td", {}, cell))));
-    const content = el("table", { class: "data" }, el("thead", {}, el("tr", {}, ...lines[0].map((cell) => el("th", { scope: "col" }, cell)))), el("tbody", {}, ...rows));
-    ps.dialog("Data of this figure", el("div", {}, el("p", {}, lines.length > 500 ? "The first 500 points. The CSV has them all." : ""), content));
+    const { names, rows } = pointsOf(box.querySelector(".plot"));
+    const shown = rows.slice(0, TABLE_ROWS).map((row) => el("tr", {}, ...row.map((value) => el("td", {}, words(value)))));
+    const content = el("table", { class: "data" }, el("thead", {}, el("tr", {}, ...names.map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, ...shown));
+    ps.dialog("Data of this figure", el("div", {}, el("p", {}, rows.length > TABLE_ROWS ? `The first ${TABLE_ROWS} of ${rows.length} points. The CSV has them all.` : ""), content));
   }
 
   ps.dialog = function (title, content) {
@@ -120,12 +123,11 @@ window.prunescope = window.prunescope || {};
       const on = plot.dataset.drag === "lasso";
       list.push(["Select units (lasso)", () => { plot.dataset.drag = on ? "zoom" : "lasso"; ps.requestDraw(); }, on]);
     }
-    if (drawn) list.push(
-      ["Data", () => table(box)],
-      ["Save SVG", fail(() => image(box, "svg"))],
-      ["Save PNG", fail(() => image(box, "png"))],
-      ["Save CSV", fail(() => save(new Blob([ps.csvOf(box.querySelector(".plot"))], { type: "text/csv" }), fileName(box, "csv")))],
-    );
+    if (drawn) list.push(["Data", () => table(box)]);
+    if (drawn && ps.offline) list.push(...["svg", "png"].map((format) => [`Save ${format.toUpperCase()}`, fail(() => screenImage(box, format))]),
+      ["Save CSV", fail(() => save(new Blob([ps.csvOf(plot)], { type: "text/csv" }), fileName(box, "csv")))]);
+    else if (drawn) list.push(["Export …", () => ps.openExport(ps.itemOf(box))], ["Pin to the tray", () => ps.pin(ps.itemOf(box))]);
+    if (box.closest(".page")) list.push([ps.view().present ? "Leave the presentation" : "Present", () => (ps.view().present ? ps.leavePresent() : ps.present(id))]);
     list.push(["Copy link", () => copyLink(id)], ["How is this computed?", () => how(box)]);
     return list;
   }
@@ -150,10 +152,10 @@ window.prunescope = window.prunescope || {};
   }
 
   function showFull() {
-    const id = ps.view().full;
+    const ids = ps.view().full.split(",").slice(0, ps.view().present ? 2 : 1);
     let any = false;
     for (const box of document.querySelectorAll("[data-figure]")) {
-      const now = box.dataset.figure === id && Boolean(box.closest(".page:not([hidden])"));
+      const now = ids.includes(box.dataset.figure) && Boolean(box.closest(".page:not([hidden])"));
       any = any || now;
       box.classList.toggle("is-full", now);
     }

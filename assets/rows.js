@@ -38,7 +38,11 @@ window.prunescope = window.prunescope || {};
   // An answer is about one epoch; all other feeds hold every epoch.
   const answers = (feedName) => ps.spec().answers.includes(feedName);
 
+  // What many runs together show hangs on no single one of them, nor on its epoch.
+  const whole = (feedName) => ps.spec().whole.includes(feedName);
+
   function identity(feedName, view) {
+    if (whole(feedName)) return settings(feedName, view);
     const at = answers(feedName) ? shownEpoch() : "";
     return [feedName, view.run, ...keysOf(feedName).map((name) => view[name]), at].join("\u0001");
   }
@@ -55,7 +59,7 @@ window.prunescope = window.prunescope || {};
 
   ps.feed = function (feedName) {
     const view = ps.view();
-    if (!view.run) return null;
+    if (!view.run && !whole(feedName)) return null;
     const id = identity(feedName, view);
     let feed = feeds.get(id);
     if (!feed) {
@@ -70,7 +74,7 @@ window.prunescope = window.prunescope || {};
     return feed;
   };
 
-  function settings(feedName, view) { return [view.run, ...keysOf(feedName).map((name) => view[name])].join("\u0001"); }
+  function settings(feedName, view) { return [whole(feedName) ? feedName : view.run, ...keysOf(feedName).map((name) => view[name])].join("\u0001"); }
 
   // What to draw while an answer is on its way: the last one to the same question about another epoch.
   ps.standIn = function (feedName, feed) {
@@ -111,7 +115,7 @@ window.prunescope = window.prunescope || {};
         query.set(key.name, view[key.name]);
       }
     }
-    if (feed.templateKey !== wanted || !feed.epochs.length) query.set("theme_now", ps.themeNow());
+    if (feed.templateKey !== wanted || !feed.epochs.length || whole(feedName)) query.set("theme_now", ps.themeNow());
     if (at !== null) query.set("at", at);
     const controller = new AbortController();
     feed.busy = controller;
@@ -203,6 +207,8 @@ window.prunescope = window.prunescope || {};
         feed.lists = head.lists || {};
         feed.templateKey = wanted;
       }
+      if (head.options) ps.offer(head.options);
+      if (head.tables) ps.fillTables(head.tables);
       settle(feed, head.settled || {}, view);
     }
     if (!head.epochs) return;
@@ -287,7 +293,7 @@ window.prunescope = window.prunescope || {};
       case "matrix": value = matrix(column, last + 1); break;
       case "spaced": {
         const index = ps.spacedIndex(hole.i, hole.of, last);
-        value = index === null ? null : pick(column.row(index), hole, keep);
+        value = index === null ? [] : pick(column.row(index), hole, keep);
         break;
       }
       case "links": return links(hole, feed, last, local);

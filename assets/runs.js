@@ -6,7 +6,8 @@ window.prunescope = window.prunescope || {};
     running: ["pause", "stop"], paused: ["resume", "stop"], interrupted: ["resume", "rerun"], stopped: ["resume", "rerun"],
     failed: ["resume", "rerun"], done: ["rerun"], queued: ["stop"], "not responding": ["stop"],
   };
-  const WORDS = { pause: "Pause", resume: "Resume", stop: "Stop", rerun: "Run again", delete: "Delete", rename: "Rename" };
+  const WORDS = { pause: "Pause", resume: "Resume", stop: "Stop", rerun: "Run again", delete: "Delete", rename: "Rename", colour: "Colour", export: "Export" };
+  const COLOURS = "prunescope.colours";
   let filter = "";
   const items = new Map();
 
@@ -25,20 +26,60 @@ window.prunescope = window.prunescope || {};
 
   // A run keeps its colour for as long as it exists: the colour comes from its name, not from its place.
   ps.runColour = function (id) {
+    const chosen = colours()[id];
+    if (Number.isInteger(chosen) && chosen >= 0 && chosen < 8) return `var(--data-${chosen})`;
     let sum = 0;
     for (const letter of id) sum = (sum * 31 + letter.codePointAt(0)) >>> 0;
     return `var(--data-${sum % 8})`;
   };
+
+  // Or by choice, which this browser remembers.
+  function colours() { try { return JSON.parse(localStorage.getItem(COLOURS) || "{}") || {}; } catch { return {}; } }
+  function pickColour(id) {
+    const paint = (index) => {
+      const now = colours();
+      if (index === null) delete now[id]; else now[id] = index;
+      try { localStorage.setItem(COLOURS, JSON.stringify(now)); } catch { /* private mode */ }
+      items.get(id).dot.style.background = ps.runColour(id);
+      box.close();
+      ps.requestDraw();
+    };
+    const swatches = Array.from({ length: 8 }, (_, i) => { const swatch = ps.el("button", { type: "button", class: "swatch", "aria-label": `Colour ${i + 1} of 8`, onclick: () => paint(i) }); swatch.style.background = `var(--data-${i})`; return swatch; });
+    const box = ps.dialog(`Colour of “${ps.runs[id]?.name || id}”`, ps.el("div", { class: "swatches" }, ...swatches, ps.el("button", { type: "button", class: "small", onclick: () => paint(null) }, "By itself")));
+  }
+  function exportRun(id) {
+    const link = (format) => `/api/travel?${new URLSearchParams({ run: id, format })}`;
+    const fetched = (format) => async (event) => {
+      event.preventDefault();
+      box.close();
+      ps.toast(format === "zip" ? "Packing the run …" : "Writing the pages: what is not measured yet is measured now …");
+      try {
+        const answer = await fetch(link(format));
+        if (!answer.ok) { const told = await answer.json().catch(() => ({})); throw new Error([told.error, told.do].filter(Boolean).join(" ") || `The server answered ${answer.status}.`); }
+        ps.save(await answer.blob(), `${id}.${format}`);
+        ps.toast(`Saved ${id}.${format}.`);
+      } catch (problem) { ps.toast(`Export failed: ${problem.message}`); }
+    };
+    const box = ps.dialog(`Export “${ps.runs[id]?.name || id}”`, ps.el("dl", { class: "keys" },
+      ps.el("dt", {}, ps.el("a", { href: link("html"), onclick: fetched("html") }, "One HTML file")), ps.el("dd", {}, "all pages, opens anywhere, needs no server"),
+      ps.el("dt", {}, ps.el("a", { href: link("zip"), onclick: fetched("zip") }, "ZIP of the run")), ps.el("dd", {}, "for prunescope import on another machine")));
+  }
 
   ps.drawRuns = function () {
     const list = document.getElementById("runs-list");
     if (!list) return;
     ps.fillRunPicks();
     const chosen = ps.view().run;
-    const shown = order().filter(([id, run]) => (run.name + " " + id + " " + run.status).toLowerCase().includes(filter));
+    const all = order().filter(([id, run]) => (run.name + " " + id + " " + run.status).toLowerCase().includes(filter));
+    const shown = folded(all, chosen);
     const seen = new Set();
     shown.forEach(([id, run], place) => {
       seen.add(id);
+      if (run.folds) {
+        const fold = foldItem(id, run);
+        if (list.children[place] !== fold) list.insertBefore(fold, list.children[place] || null);
+        return;
+      }
       let item = items.get(id);
       if (!item) {
         item = build(id);
@@ -47,11 +88,52 @@ window.prunescope = window.prunescope || {};
       if (list.children[place] !== item.box) list.insertBefore(item.box, list.children[place] || null);
       update(item, id, run, id === chosen);
     });
+    for (const [id, box] of folds) if (!seen.has(id)) { box.remove(); folds.delete(id); }
     for (const [id, item] of items) if (!seen.has(id)) { item.box.remove(); items.delete(id); }
     document.getElementById("runs-empty").hidden = Object.keys(ps.runs).length > 0 || ps.connected !== true;
     document.getElementById("app").classList.toggle("no-runs", ps.connected === true && !Object.keys(ps.runs).length);
     badge();
   };
+
+  // The runs of an experiment stand together below one line, which folds them away: there may be hundreds.
+  const folds = new Map();
+  const opened = new Set();
+  ps.experimentOf = (id) => Object.keys(ps.experiments || {}).find((name) => id.startsWith(name + "."));
+  function folded(runs, chosen) {
+    const near = new Set([chosen, ...ticked()]);
+    const found = [];
+    const groups = new Map();
+    for (const [id, run] of runs) {
+      const name = ps.experimentOf(id);
+      if (!name) { found.push([id, run]); continue; }
+      if (!groups.has(name)) { groups.set(name, []); found.push(["experiment " + name, { folds: name, members: groups.get(name) }]); }
+      groups.get(name).push([id, run]);
+    }
+    return found.flatMap(([id, run]) => (!run.folds ? [[id, run]] : opened.has(run.folds) || filter ? [[id, run], ...run.members]
+      : [[id, run], ...run.members.filter(([one]) => near.has(one))]));
+  }
+  function foldItem(id, { folds: name, members }) {
+    let box = folds.get(id);
+    if (!box) {
+      const title = ps.el("span", { class: "run-name" }, name);
+      const state = ps.el("span", { class: "run-state" });
+      const button = ps.el("button", { type: "button", class: "run-pick fold", onclick: () => { if (!opened.delete(name)) opened.add(name); ps.drawRuns(); } }, ps.el("i", { class: "fold-mark", "aria-hidden": "true" }), title, state);
+      box = ps.el("li", { class: "run-fold" }, button);
+      folds.set(id, box);
+    }
+    const done = members.filter(([, run]) => run.status === "done").length;
+    box.firstChild.setAttribute("aria-expanded", String(opened.has(name) || filter !== ""));
+    set(box.querySelector(".run-state"), `experiment · ${done} run${done === 1 ? "" : "s"} done`);
+    return box;
+  }
+
+  // Ticked runs are laid over one another on the page “Compare”.
+  const ticked = () => (ps.view().runs ? ps.view().runs.split(",") : []);
+  function tick(id, on) {
+    const others = ticked().filter((one) => one !== id && ps.runs[one]);
+    ps.set({ runs: (on ? [...others, id] : others).join(",") });
+  }
+  function solo(id) { ps.set({ runs: ticked().join() === id ? "" : id }); }
 
   function build(id) {
     const el = ps.el;
@@ -60,15 +142,20 @@ window.prunescope = window.prunescope || {};
     const name = el("span", { class: "run-name" });
     const state = el("span", { class: "run-state" });
     const bar = el("span", { class: "run-bar" }, el("i"));
-    const pick = el("button", { type: "button", class: "run-pick", onclick: () => choose(id) }, dot, name, state, bar);
+    // A click on the dot of the chosen run offers other colours; the button "Colour" is the same for the keyboard.
+    dot.title = "Colour";
+    const pick = el("button", { type: "button", class: "run-pick", ondblclick: () => solo(id),
+      onclick: (event) => (event.target === dot && ps.view().run === id ? pickColour(id) : choose(id)) }, dot, name, state, bar);
+    const box = el("input", { type: "checkbox", class: "run-tick", "aria-label": `Compare ${id}`, title: "Lay over others on the page Compare", onchange: () => tick(id, box.checked) });
     const actions = el("div", { class: "run-actions" });
-    return { box: el("li", { "data-run": id }, pick, actions), name, state, bar, pick, actions, shown: "" };
+    return { box: el("li", { "data-run": id }, pick, box, actions), tick: box, dot, name, state, bar, pick, actions, shown: "" };
   }
 
   function set(node, text) { if (node.textContent !== text) node.textContent = text; }
 
   function update(item, id, run, chosen) {
     set(item.name, run.name || id);
+    item.tick.checked = ticked().includes(id);
     const total = run.total;
     const progress = run.status === "running" && total ? `epoch ${Math.floor(run.epoch ?? 0)} of ${total}` : run.status;
     set(item.state, [progress, percent(run)].filter(Boolean).join(" · "));
@@ -77,16 +164,32 @@ window.prunescope = window.prunescope || {};
     item.box.dataset.status = run.status;
     item.pick.setAttribute("aria-current", chosen ? "true" : "false");
     item.pick.title = run.message || "";
-    const wanted = chosen ? [...(ACTIONS[run.status] || []), "rename", "delete"].join() : "";
+    // A run of somebody's own training loop is steered there, not here.
+    const steered = run.kind === "train" ? ACTIONS[run.status] || [] : [];
+    const wanted = chosen ? [...steered, "rename", "colour", "export", "delete"].join() : "";
     if (item.shown !== wanted) {
       item.shown = wanted;
       item.actions.replaceChildren(...(wanted ? wanted.split(",") : []).map((action) =>
-        ps.el("button", { type: "button", class: "small", "data-action": action, onclick: () => ps.control(id, action) }, WORDS[action])));
+        ps.el("button", { type: "button", class: "small", "data-action": action, onclick: () => (action === "colour" ? pickColour(id) : action === "export" ? exportRun(id) : ps.control(id, action)) }, WORDS[action])));
     }
     if (run.status === "failed" || run.status === "damaged") item.box.dataset.why = run.message || "";
   }
 
-  function choose(id) { ps.set({ run: id, layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1 }, { push: true }); document.getElementById("app").classList.remove("show-runs"); }
+  function choose(id) { ps.set({ run: id, layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1, mix: "" }, { push: true }); document.getElementById("app").classList.remove("show-runs"); }
+
+  // Changes need the launch token, which a page opened by its bare address does not have.
+  let session = null;
+  ps.forgetSession = () => { session = null; };
+  ps.mayChange = async function () {
+    if (!session) {
+      try { session = await (await fetch("/api/session")).json(); } catch { return true; }
+      document.getElementById("app").classList.toggle("may-not-change", !session.may_change);
+    }
+    if (session.may_change) return true;
+    ps.toast(session.read_only ? "This dashboard was started to show only: nothing can be changed."
+      : "This page may only look. To change things, open the address with ?token=… that prunescope printed when it started.");
+    return false;
+  };
 
   ps.post = async function (path, body) {
     const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
@@ -96,6 +199,7 @@ window.prunescope = window.prunescope || {};
   };
 
   ps.control = async function (id, action) {
+    if (!(await ps.mayChange())) return;
     const body = { action };
     if (action === "rename") {
       const name = prompt("New name of this run", ps.runs[id]?.name || id);
@@ -149,7 +253,7 @@ window.prunescope = window.prunescope || {};
     const box = document.getElementById("runs-filter");
     box.append(ps.el("input", { type: "search", placeholder: "filter", "aria-label": "Filter runs", oninput: (event) => { filter = event.target.value.toLowerCase(); ps.drawRuns(); } }));
     ps.onRuns(() => { adopt(); ps.drawRuns(); });
-    ps.onView((changed) => { if (changed.includes("run")) { ps.drawRuns(); ps.loadRun(); } });
+    ps.onView((changed) => { if (changed.includes("run")) ps.loadRun(); if (changed.includes("run") || changed.includes("runs")) ps.drawRuns(); });
     ps.drawRuns();
     ps.loadRun();
   };
@@ -169,6 +273,7 @@ window.prunescope = window.prunescope || {};
     select.replaceChildren(...layers.map((layer) => ps.el("option", { value: layer.name },
       `${layer.name} — ${layer.units} ${layer.kind === "conv" ? "filters" : "neurons"}, ${layer.kind === "conv" ? layer.shape.slice(1).reverse().join("×") : layer.fan_in + " inputs"}`)));
     followLayer();
+    ps.drawMix(layers.slice(0, -1));
   };
   function followLayer() {
     const select = document.querySelector("#layer-pick select");

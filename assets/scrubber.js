@@ -3,7 +3,6 @@ window.prunescope = window.prunescope || {};
 (function (ps) {
   "use strict";
   const SPEEDS = [2, 5, 10, 20];
-  let speed = 5;
   let timer = null;
   let parts = null;
 
@@ -92,9 +91,9 @@ window.prunescope = window.prunescope || {};
     if (ps.cursor(now) >= now.epochs.length - 1) ps.goTo(0);
     timer = setInterval(() => {
       const current = feed();
-      if (!current || ps.cursor(current) >= current.epochs.length - 1) { stop(); return; }
+      if (!current || ps.cursor(current) >= current.epochs.length - 1) { stop(); ps.replayed(); return; }
       ps.step(1);
-    }, 1000 / speed);
+    }, 1000 / ps.view().speed);
     ps.drawScrubber();
   };
 
@@ -107,9 +106,9 @@ window.prunescope = window.prunescope || {};
     const canvas = el("canvas", { "aria-hidden": "true" });
     const epoch = el("output", { class: "scrub-epoch", id: "scrub-epoch" });
     const rate = el("select", { "aria-label": "Replay speed", class: "scrub-speed", onchange: () => {
-      speed = Number(rate.value);
+      ps.set({ speed: Number(rate.value) });
       if (timer) { stop(); ps.play(); }
-    } }, ...SPEEDS.map((value) => el("option", value === speed ? { value, selected: true } : { value }, `${value}/s`)));
+    } }, ...[...new Set([...SPEEDS, ps.view().speed])].sort((a, b) => a - b).map((value) => el("option", value === ps.view().speed ? { value, selected: true } : { value }, `${value}/s`)));
     const follow = el("button", { type: "button", class: "follow", "aria-pressed": "true", title: "Follow the latest epoch (F)", onclick: () => ps.followLatest() }, "Follow latest");
     parts = { play, range, canvas, epoch, follow };
     place.append(play, el("div", { class: "scrub-track" }, canvas, range), epoch, rate, follow);

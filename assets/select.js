@@ -41,6 +41,28 @@ window.prunescope = window.prunescope || {};
     });
   };
 
+  // A slider a layer; what they say together is measured once they rest.
+  function shares() {
+    return Object.fromEntries(ps.view().mix.split(",").filter(Boolean).map((part) => [part.slice(0, part.lastIndexOf(":")), Number(part.slice(part.lastIndexOf(":") + 1))]));
+  }
+  let resting = null;
+  ps.drawMix = function (layers) {
+    const now = shares();
+    document.getElementById("mix").replaceChildren(...layers.map((layer, i) => {
+      const id = `mix-${i}`;
+      const shown = ps.el("output", { for: id });
+      const input = ps.el("input", { type: "range", id, min: 0, max: 100, step: 1, oninput: () => {
+        say();
+        clearTimeout(resting);
+        resting = setTimeout(() => ps.set({ mix: layers.map((one, j) => [one.name, document.getElementById(`mix-${j}`).value]).filter(([, share]) => Number(share) > 0).map((pair) => pair.join(":")).join(",") }), 120);
+      } });
+      input.value = now[layer.name] || 0;
+      function say() { shown.textContent = `${input.value} %`; input.style.setProperty("--share", `${input.value}%`); }
+      say();
+      return ps.el("div", { class: "control" }, ps.el("div", { class: "control-head" }, ps.el("label", { for: id }, layer.name), shown), input);
+    }));
+  };
+
   // A mask or a smaller network: the server measures, names and sends the file.
   ps.takeAway = async function (kind) {
     const view = ps.view();

@@ -8,6 +8,9 @@ window.prunescope = window.prunescope || {};
     for (const section of document.querySelectorAll(".page")) section.hidden = section.id !== "page-" + page;
     for (const link of document.querySelectorAll("[data-page]")) {
       if (link.dataset.page === page) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
+      // Where pages have no room beside each other, the chosen one is brought into sight.
+      const nav = link.parentElement;
+      if (link.dataset.page === page) nav.scrollLeft = link.offsetLeft - nav.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2;
     }
     document.title = `${ps.spec().titles[page]} · Prunescope`;
   }
@@ -21,13 +24,14 @@ window.prunescope = window.prunescope || {};
 
   const KEYS = {
     " ": () => ps.play(), ArrowLeft: () => ps.step(-1), ArrowRight: () => ps.step(1), Home: () => ps.goTo(0), End: () => ps.goTo(1e9),
-    f: () => ps.followLatest(), n: () => ps.newRun(), t: () => nextTheme(), "?": () => showKeys(),
-    Escape: () => ps.set(ps.view().unit >= 0 ? { unit: -1 } : ps.view().full ? { full: "" } : { sel: "" }),
+    f: () => ps.followLatest(), n: () => ps.newRun(), e: () => ps.newExperiment(), t: () => nextTheme(), "?": () => showKeys(),
+    p: () => (ps.view().present ? ps.leavePresent() : ps.present()),
+    Escape: () => ps.view().present ? ps.leavePresent() : ps.set(ps.view().unit >= 0 ? { unit: -1 } : ps.view().full ? { full: "" } : { sel: "" }),
   };
 
   function showKeys() {
     const rows = [["space", "replay or pause"], ["← →", "one epoch back or on"], ["Home, End", "first, latest epoch"], ["F", "follow the latest epoch"],
-      ["1 … 9", "pages, in order"], ["N", "new run"], ["T", "light, dark, as the system"], ["Esc", "close the drawer, leave full screen, clear the selection"], ["?", "this list"]];
+      ["1 … 9", "pages, in order"], ["N", "new run"], ["E", "new experiment"], ["P", "present: full screen, large type"], ["T", "light, dark, as the system"], ["Esc", "close the drawer, leave full screen, clear the selection"], ["?", "this list"]];
     ps.dialog("Keys", ps.el("dl", { class: "keys" }, ...rows.flatMap(([key, words]) => [ps.el("dt", {}, key), ps.el("dd", {}, words)])));
   }
 
@@ -63,11 +67,14 @@ window.prunescope = window.prunescope || {};
     ps.startScrubber();
     ps.startMenus();
     ps.startRuns();
+    ps.startTray();
+    ps.startPresent();
+    ps.startLab();
     document.addEventListener("click", (event) => {
       const link = event.target.closest("[data-page]");
-      if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) { event.preventDefault(); ps.set({ page: link.dataset.page, full: "" }, { push: true }); window.scrollTo(0, 0); }
+      if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) { event.preventDefault(); ps.set({ page: link.dataset.page, full: "" }, { push: true }); document.getElementById("main").scrollTop = 0; }
       const act = event.target.closest("[data-do]");
-      if (act) ({ link: () => ps.copyLink(), theme: nextTheme, new: ps.newRun, keys: showKeys, refit: () => ps.set({ fit: -1 }), lay: () => ps.set({ laid: ps.view().cut }), clear: () => ps.set({ sel: "" }), close: () => ps.set({ unit: -1 }),
+      if (act) ({ link: () => ps.copyLink(), theme: nextTheme, tray: ps.openTray, new: ps.newRun, experiment: ps.newExperiment, untick: () => ps.set({ runs: "" }), keys: showKeys, refit: () => ps.set({ fit: -1 }), lay: () => ps.set({ laid: ps.view().cut }), clear: () => ps.set({ sel: "" }), close: () => ps.set({ unit: -1 }),
         take: () => ps.takeAway(act.dataset.kind), redundant: () => ps.redundancy(act.dataset.kind), select: () => ps.select([...ps.locals().sel, ps.view().unit]),
         runs: () => { if (innerWidth < 900) app.classList.toggle("show-runs"); else ps.set({ sidebar: !ps.view().sidebar }); },
         rail: () => app.classList.toggle("show-rail") })[act.dataset.do]?.();
@@ -78,7 +85,7 @@ window.prunescope = window.prunescope || {};
     const sidebar = () => app.classList.toggle("without-sidebar", !ps.view().sidebar);
     sidebar();
     ps.onView((changed) => {
-      if (changed.includes("page")) { showPage(); ps.refresh(); }
+      if (changed.includes("page")) { showPage(); ps.showFull(); ps.refresh(); }
       if (changed.includes("theme")) { showTheme(); ps.refresh(); }
       if (changed.includes("sidebar")) sidebar();
     });

@@ -470,7 +470,7 @@ def field_specs() -> tuple[FieldSpec, ...]:
 
 
 # Small init, so that filters align beyond chance (59° → 46°); two steps an epoch, so that it takes some
-# forty epochs to form; 0.8 s each, so that a minute and a half of it can be followed with the eyes.
+# forty epochs to form; 0.6 s each, so that a minute and a half of it can be followed with the eyes.
 DEMO = RunConfig(
     name="demo",
     dataset="digits",
@@ -479,8 +479,8 @@ DEMO = RunConfig(
     optimizer="adam",
     lr=1e-3,
     batch_size=700,
-    epochs=120,
-    min_epoch_seconds=0.8,
+    epochs=150,
+    min_epoch_seconds=0.6,
 )
 
 # Brutzkus & Globerson's setting at k = 120: gradient descent with η = c_η/k and σ = c_η/(16 k^1.5) at

@@ -36,7 +36,7 @@ class FieldSpec:
     Attributes
     ----------
     kind : "int", "float", "str", "choice", "bool" or "list"
-    item : "int" or "str", what a list holds
+    item : "int", "float" or "str", what a list holds
     basic : shown first; the others wait under "More"
     patterns : forms that a choice accepts besides its listed names, in words
     """
@@ -77,7 +77,8 @@ class FieldSpec:
         text = text.strip()
         if self.kind == "list":
             parts = [part.strip() for part in text.split(",") if part.strip()]
-            return self.clean([_number(part, int) for part in parts] if self.item == "int" else parts)
+            to = {"int": int, "float": float}.get(self.item, str)
+            return self.clean([_number(part, to) for part in parts])
         if self.kind == "bool" and text.lower() in TRUE_WORDS | FALSE_WORDS:
             return text.lower() in TRUE_WORDS
         if self.kind in ("int", "float") and not (self.optional and not text):
@@ -130,7 +131,7 @@ class FieldSpec:
 
 
 _NOUNS = {"int": "whole number", "float": "number"}
-_EXAMPLES = {"int": "300, 100", "str": '"conv*", "fc1"'}
+_EXAMPLES = {"int": "300, 100", "float": "0.2, 0.5", "str": '"conv*", "fc1"'}
 
 
 def setting(default: Any, **described: Any) -> Any:

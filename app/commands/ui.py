@@ -48,6 +48,17 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,NAME",
         help="further names under which browsers may ask for this server, e.g. behind a proxy",
     )
+    add_flag(
+        parser,
+        "--model",
+        help="module:callable that returns the network of runs recorded from your own training loop; only "
+        "then can they be pruned here",
+    )
+    add_flag(
+        parser,
+        "--data",
+        help="module:callable that returns held-out inputs and targets to measure such runs on",
+    )
 
 
 def port(text: str) -> int:
@@ -78,6 +89,8 @@ def settings_from(options: argparse.Namespace) -> "Settings":
             read_only=options.read_only,
             allow_changes=options.allow_changes,
             allowed_hosts=options.allowed_hosts,
+            model=options.model,
+            data=options.data,
             token=options.token if options.token is not None else secrets.token_urlsafe(32),
         )
     except ValueError as error:

@@ -4,10 +4,12 @@ from typing import Any
 
 from prunescope.app.feeds.alignment import AlignmentFeed
 from prunescope.app.feeds.collapse import CollapseFeed
+from prunescope.app.feeds.compare import CompareFeed
 from prunescope.app.feeds.curve import CurveFeed
 from prunescope.app.feeds.embedding import EmbeddingFeed
 from prunescope.app.feeds.frames import FramesFeed
 from prunescope.app.feeds.groups import CosinesFeed, GroupsFeed
+from prunescope.app.feeds.joint import JointFeed
 from prunescope.app.feeds.lowrank import LowRankFeed
 from prunescope.app.feeds.overview import OverviewFeed
 from prunescope.app.feeds.pair import PairFeed
@@ -16,7 +18,9 @@ from prunescope.app.feeds.selection import SelectionFeed
 from prunescope.app.feeds.similarity import SimilarityFeed
 from prunescope.app.feeds.spectrum import SpectrumFeed
 from prunescope.app.feeds.structure import StructureFeed
-from prunescope.app.feeds.surface import SensitivityFeed, SurfaceFeed
+from prunescope.app.feeds.surface import PrunableFeed, SensitivityFeed, SurfaceFeed
+from prunescope.app.feeds.sweep import SweepFeed
+from prunescope.app.feeds.tickets import TicketsFeed
 from prunescope.app.feeds.trajectories import TrajectoriesFeed
 from prunescope.app.feeds.unit import UnitDropFeed, UnitFeed
 
@@ -29,6 +33,8 @@ FEEDS: dict[str, Any] = {
     "surface": SurfaceFeed(),
     "sensitivity": SensitivityFeed(),
     "selection": SelectionFeed(),
+    "joint": JointFeed(),
+    "prunable": PrunableFeed(),
     "unit": UnitFeed(),
     "unit-drop": UnitDropFeed(),
     "similarity": SimilarityFeed(),
@@ -41,4 +47,7 @@ FEEDS: dict[str, Any] = {
     "spectrum": SpectrumFeed(),
     "lowrank": LowRankFeed(),
     "pair": PairFeed(),
+    "tickets": TicketsFeed(),
+    "sweep": SweepFeed(),
+    "compare": CompareFeed(),
 }

@@ -35,7 +35,7 @@ class AlignmentMemory:
     kept: int = 0
     labels: np.ndarray | None = None
     centers: np.ndarray | None = None
-    null_curves: np.ndarray | None = field(default=None, repr=False)
+    null_curves: np.ndarray = field(default_factory=lambda: np.zeros((2, len(GRID))), repr=False)
 
 
 def density(angles: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -156,7 +156,6 @@ class AlignmentFeed:
     @staticmethod
     def _top(memory: AlignmentMemory, highest: float) -> float:
         """Upper end of the count axis: room for the labels, in steps, so that it seldom moves."""
-        assert memory.null_curves is not None  # begin() made them
         band = memory.null_curves.mean(axis=0) + 2 * memory.null_curves.std(axis=0, ddof=1)
         step = max(1.0, memory.kept / 30)
         return float(np.ceil(1.36 * max(highest, band.max()) / step) * step)
@@ -224,7 +223,6 @@ class AlignmentFeed:
 
     def templates(self, run: Run, memory: AlignmentMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
         curves = memory.null_curves
-        assert curves is not None  # begin() made them
         return {
             "figures": {
                 "angles": figures.angle_histogram(

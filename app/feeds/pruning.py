@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from prunescope.app.criteria import words
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds.words import chosen_layer, epoch_text, units
 from prunescope.app.figures import pruning as figures
@@ -99,9 +100,9 @@ class Measured:
             "after": shrunk["words"],
             "chip": "exact" if main.exact else "estimate",
             "chip_note": f"{main.seen} of {main.total} examples · {figures.PATH_WORDS.get(main.path, main.path)}",
-            "label_main": figures.words(self.criterion),
-            "label_reverse": figures.words(reversed_name(self.criterion)),
-            "label_also": figures.words(self.also) if self.also != "none" else "",
+            "label_main": words(self.criterion),
+            "label_reverse": words(reversed_name(self.criterion)),
+            "label_also": words(self.also) if self.also != "none" else "",
             "label_random": f"random, {len(rounds)} draws" if np.isfinite(mean).all() else "",
         }
 
@@ -113,8 +114,8 @@ class Measured:
         """Sizes are counted at some levels; between them they are linear in the units removed."""
         if self.sizes is None:
             blank = np.full(len(share), np.nan)
-            words = "" if self.where != "all layers" else "Sizes are told for one layer at a time."
-            return {"params": blank, "macs": blank, "words": [words] * len(share)}
+            told = "" if self.where != "all layers" else "Sizes are told for one layer at a time."
+            return {"params": blank, "macs": blank, "words": [told] * len(share)}
         at = np.asarray(self.sizes["removed"]) / self.n_units
         params = np.interp(share, at, self.sizes["params"])
         macs = np.interp(share, at, self.sizes["macs"])

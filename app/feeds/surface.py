@@ -7,6 +7,7 @@ import numpy as np
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds.words import chosen_layer, epoch_text
 from prunescope.app.figures import pruning as figures
+from prunescope.app.figures.overview import per_layer
 from prunescope.engine.store import LayerInfo, Run
 
 # One point of accuracy: what people mean by "for free" in a figure.
@@ -89,6 +90,37 @@ class SensitivityFeed:
             "texts": {},
             "lists": {},
         }
+
+
+class PrunableFeed:
+    """How much of each layer could go for one point of accuracy, epoch by epoch; filled in as it is measured."""
+
+    measured = True
+    keys = ()
+
+    def begin(self, run: Run, view: dict[str, Any]) -> list[LayerInfo]:
+        chosen_layer(run, "")
+        return list(run.layers[:-1]) or list(run.layers)
+
+    def settled(self, memory: list[LayerInfo]) -> dict[str, Any]:
+        return {}
+
+    def row(
+        self, run: Run, layers: list[LayerInfo], index: int, epoch: float, evaluator: Evaluator
+    ) -> dict[str, Any]:
+        names = [layer.name for layer in layers]
+        limits = np.full(len(names), np.nan)
+        for message in evaluator.ask(
+            "sensitivity", priority=9, run=run.id, epoch=epoch, criterion="l2", layers=names
+        ):
+            if "problem" not in message:
+                limits[names.index(message["layer"])] = limit_of(*_shares(message))
+        return {"limit": limits}
+
+    def templates(self, run: Run, memory: list[LayerInfo], view: dict[str, Any], theme: Any) -> dict[str, Any]:
+        names = [layer.name for layer in memory]
+        drawn = per_layer(names, "limit", "removable", theme, rangemode="tozero", tickformat=".0%")
+        return {"figures": {"layer-prunable": drawn}, "texts": {}, "lists": {}}
 
 
 def _shares(message: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -119,7 +119,8 @@ class UnitDropFeed:
             told = "gains" if lost < 0 else "costs"
             sure = "exact" if message["seen"] == message["total"] else "estimate"
             yield {
-                "drop": f"removed alone it {told} {abs(lost):.2f} points of accuracy ({sure}, {message['seen']} examples)"
+                "drop": f"removed alone it {told} {abs(lost):.2f} points of accuracy "
+                f"({sure}, {message['seen']} examples)"
             }
 
     def templates(self, run: Run, memory: Any, view: dict[str, Any], theme: Any) -> dict[str, Any]:

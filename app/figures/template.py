@@ -128,7 +128,8 @@ def _look_up(hole: Mapping[str, Any], rows: Rows, cursor: int, local: Mapping[st
             value = np.stack([np.asarray(row) for row in column[: last + 1]], axis=1)
         case "spaced":
             index = spaced_index(hole["i"], hole["of"], last)
-            value = None if index is None else _pick(column[index], hole, keep)
+            # An empty line, not a missing one: plotly would draw x alone against its index.
+            value = [] if index is None else _pick(column[index], hole, keep)
         case "links":
             return _links(hole, rows, last, local)
         case "paths":

@@ -153,6 +153,7 @@ def base_layout(theme: Theme, **more: Any) -> dict[str, Any]:
 def label(theme: Theme, text: Any, colour: str, **more: Any) -> dict[str, Any]:
     """A direct label: it stands at its curve, in the curve's own colour, instead of a legend."""
     return {
+        "name": "label",
         "text": text,
         "showarrow": False,
         "font": {"size": 13, "color": colour, "weight": 600},

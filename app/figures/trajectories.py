@@ -17,7 +17,7 @@ def _groups(
         return [(name, theme.data[i], SYMBOLS[i], {"where": "labels", "equals": i}) for i, name in enumerate(networks)]
     if colour != "cluster":
         return [("units", theme.data[0], "circle", {})]
-    groups = [
+    return [
         (
             f"cluster {c + 1}",
             cluster_colour(theme, c),
@@ -26,7 +26,6 @@ def _groups(
         )
         for c in range(n_clusters)
     ]
-    return groups
 
 
 def paths(

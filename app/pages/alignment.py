@@ -8,13 +8,14 @@ HOW_ANGLES = parts.paragraphs(
     "the bars count the angles θᵢ = ∠(wᵢ, c) to the nearest of them.",
     "Any vectors stand close to some of k fitted centres, so chance has its own distribution: the same number of "
     "random directions in the same dimension, clustered the same way, 20 times (grey band, mean ± 2 sd).",
-    "Effect = mean angle − mean angle of random directions. z = effect / sd over the draws. Below |z| = 3 no finding is claimed.",
+    "Effect = mean angle − mean angle of random directions. z = effect / sd over the draws. "
+    "Below |z| = 3 no finding is claimed.",
     "“By norm” counts a unit in proportion to its norm; the null is then weighted by the same norms.",
     "Source: Brutzkus & Globerson 2019, Why do Larger Models Generalize Better? (arXiv 1810.03037), MNIST experiment.",
 )
 HOW_RIDGE = parts.paragraphs(
     "The same distribution as above, smoothed with a Gaussian of 2.5°, at up to 14 equally spaced epochs from the "
-    "first to the one shown: the first stands at the back. All epochs are in the scrubber below; none is left out there."
+    "first to the one shown: the first stands at the back. The scrubber below has all epochs; none is left out there."
 )
 HOW_SIZES = parts.paragraphs(
     "Units per cluster at each epoch. The clustering of an epoch is matched to that of the epoch before "

@@ -18,18 +18,26 @@ HOW_RANK = parts.paragraphs(
 HOW_SPREAD = parts.paragraphs(
     "Standard deviation of the units' norms over their mean: 0 where all units are equally strong."
 )
+HOW_PRUNABLE = parts.paragraphs(
+    "Largest share of a layer's units that can be removed, smallest L2 norm first, before held-out accuracy first "
+    "falls by more than one point of that epoch's own; all other layers whole, no retraining. 25 levels, at most 1,000 "
+    "examples, measured in the background."
+)
 
 
 def layout() -> html.Section:
     return parts.page(
         "overview",
-        "overview",
+        "overview prunable",
         [
             parts.figure_card("accuracy", "Accuracy", how=HOW_ACCURACY, size="mid"),
             parts.figure_card("loss", "Loss", note="train dashed", how=HOW_LOSS, size="mid"),
-            parts.figure_card("layer-angle", "Angle to 4 centres", note="by layer", how=HOW_ANGLE, size="low third"),
-            parts.figure_card("layer-rank", "Effective rank", note="by layer", how=HOW_RANK, size="low third"),
-            parts.figure_card("layer-spread", "Spread of norms", note="by layer", how=HOW_SPREAD, size="low third"),
+            parts.figure_card("layer-angle", "Angle to 4 centres", note="by layer", how=HOW_ANGLE, size="low"),
+            parts.figure_card("layer-rank", "Effective rank", note="by layer", how=HOW_RANK, size="low"),
+            parts.figure_card("layer-spread", "Spread of norms", note="by layer", how=HOW_SPREAD, size="low"),
+            parts.figure_card(
+                "layer-prunable", "Prunable for one point", note="by layer, measured", how=HOW_PRUNABLE, size="low"
+            ),
         ],
         [
             parts.readout("overview"),

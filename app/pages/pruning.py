@@ -8,10 +8,11 @@ HOW_CURVE = parts.paragraphs(
     "contributes nothing to the next layer: its weights, its bias and its BatchNorm entry are gone; units that a "
     "residual sum ties together go together.",
     "The counts equal those of evaluating the masked network at each level. They are found faster because the next "
-    "layer is linear in this one's outputs: its input is built up unit by unit from the fully pruned network, and only "
-    "what follows is run again. Where the network's graph does not allow that, the slower path is taken, and said.",
-    "A first estimate from 256 examples shows at once, with its 95 % Wilson interval, and is refined until all held-out "
-    "examples are counted. Criteria that look at data rank on training examples. Grey: 5 random orders, mean ± sd.",
+    "layer is linear in this one's outputs: its input is built up unit by unit from the fully pruned network, and "
+    "only what follows is run again. Where the network's graph does not allow that, a slower path is taken, and said.",
+    "A first estimate from 256 examples shows at once, with its 95 % Wilson interval, and is refined until all "
+    "held-out examples are counted. Criteria that look at data rank on training examples. Grey: 5 random orders, "
+    "mean ± sd.",
     "Sources: Li et al. 2016 (arXiv 1608.08710); Wilson 1927; Frankle & Carbin 2018 for the random control.",
 )
 HOW_ABLATION = parts.paragraphs(
@@ -49,7 +50,7 @@ REDUNDANT = (
 def layout() -> html.Section:
     return parts.page(
         "pruning",
-        "pruning surface sensitivity",
+        "pruning joint surface sensitivity",
         [
             parts.figure_card("prune", "Accuracy while units are removed", how=HOW_CURVE, size="hero wide"),
             parts.figure_card(
@@ -107,6 +108,21 @@ def layout() -> html.Section:
                     ),
                 ],
             ),
-            parts.more("also"),
+            html.Details(
+                className="more",
+                children=[
+                    html.Summary("More controls"),
+                    *parts.controls("also"),
+                    html.Div(
+                        className="card",
+                        children=[
+                            html.H2("Each layer by its own share"),
+                            html.P(id="joint-result", className="card-text strong"),
+                            html.P(id="joint-note", className="card-text"),
+                            html.Div(id="mix"),
+                        ],
+                    ),
+                ],
+            ),
         ],
     )

@@ -84,7 +84,8 @@ def angle_between(a: Floats, b: Floats) -> Floats:
 
     The half-angle form keeps full precision at 0 and 180, where arccos loses half of the digits.
     """
-    return np.degrees(2 * np.arctan2(np.linalg.norm(a - b, axis=-1), np.linalg.norm(a + b, axis=-1)))
+    apart, together = (np.sqrt(np.einsum("...j,...j->...", c, c)) for c in (a - b, a + b))
+    return np.degrees(2 * np.arctan2(apart, together))
 
 
 def _some(indices: npt.NDArray[np.intp]) -> str:

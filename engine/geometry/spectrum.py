@@ -71,6 +71,22 @@ def singular_values(weights: npt.ArrayLike) -> Floats:
     return np.sqrt(np.maximum(np.linalg.eigvalsh(smaller @ smaller.T)[::-1], 0))
 
 
+def thin_svd(array: Floats) -> tuple[Floats, Floats, Floats]:
+    """(left, values, right) of a matrix, values descending; by the Gram matrix where it is far smaller.
+
+    Values below 1e-8 of the largest, and their vectors, are then rounding.
+    """
+    if array.shape[1] < 2 * len(array):
+        left, values, right = np.linalg.svd(array, full_matrices=False)
+        return left, values, right
+    squares, left = np.linalg.eigh(array @ array.T)
+    left = np.ascontiguousarray(left[:, ::-1])
+    values = np.sqrt(np.maximum(squares[::-1], 0))
+    right = left.T @ array
+    lengths = np.linalg.norm(right, axis=1, keepdims=True)
+    return left, values, np.divide(right, lengths, out=np.zeros_like(right), where=lengths > 0)
+
+
 def spectral_density(weights: npt.ArrayLike) -> SpectralDensity:
     """Empirical spectral density of a (n_units, fan_in) layer against Marchenko–Pastur.
 
@@ -142,10 +158,10 @@ def low_rank(weights: npt.ArrayLike, k: int) -> LowRank:
     array = as_weights(weights)
     if not 0 <= k <= min(array.shape):
         raise ValueError(f"k: {k}, expected 0 to min(N, d) = {min(array.shape)}.")
-    left, values, right = np.linalg.svd(array, full_matrices=False)
+    left, values, right = thin_svd(array)
     kept = (left[:, :k] * values[:k]) @ right[:k]
-    total = np.linalg.norm(values)
-    return LowRank(kept, float(np.linalg.norm(values[:k]) / total) if total > 0 else float("nan"))
+    total = np.linalg.norm(array)
+    return LowRank(kept, float(min(1, np.linalg.norm(kept) / total)) if total > 0 else float("nan"))
 
 
 def selected_split(weights: npt.ArrayLike, norm_cutoff: float) -> SelectedSplit:

@@ -16,6 +16,7 @@ from prunescope.engine.geometry._arrays import (
     row_norms,
     unit_rows,
 )
+from prunescope.engine.geometry.spectrum import thin_svd
 
 
 class TopNormStatistics(NamedTuple):
@@ -43,7 +44,9 @@ class JointSVD(NamedTuple):
     values : (rank,) descending
     directions : (rank, fan_in) orthonormal
     first, second : (n_units, rank) coordinates of each network's units
-    first_share : (rank,) share of the first network in each value², in [0, 1]; nan where the value is 0
+    first_share : (rank,) share of the first network in each value², in [0, 1]
+
+    rank counts the values above 1e-6 of the largest: below, the directions are arbitrary.
     """
 
     values: Floats
@@ -58,17 +61,16 @@ def trained_subspace(weights: npt.ArrayLike, rank: int) -> Floats:
     array = as_weights(weights)
     if not 1 <= rank <= min(array.shape):
         raise ValueError(f"rank: {rank}, expected 1 to min(N, d) = {min(array.shape)}.")
-    if array.shape[1] > 2 * len(array):  # the small Gram matrix, then orthonormal again
-        vectors = np.linalg.eigh(array @ array.T)[1][:, ::-1][:, :rank]
-        return np.linalg.qr(array.T @ vectors)[0].T
-    return np.linalg.svd(array, full_matrices=False)[2][:rank]
+    directions = thin_svd(array)[2][:rank]
+    # Directions of vanishing singular values come out of the Gram matrix skewed.
+    return np.linalg.qr(directions.T)[0].T
 
 
 def subspace_residuals(trajectory: npt.ArrayLike, subspace: npt.ArrayLike) -> Floats:
     """What of each weight vector lies outside the subspace, at each epoch.
 
     The least-squares residual on orthonormal directions, ‖w − Pw‖/‖w‖: 0 inside, 1 at a right
-    angle; a random direction has √(1 − rank/d). nan for a vector of norm 0.
+    angle; a random direction has √(1 − rank/d). nan for a vector of norm 0. Exact to about 1e-8.
 
     Parameters
     ----------
@@ -86,9 +88,10 @@ def subspace_residuals(trajectory: npt.ArrayLike, subspace: npt.ArrayLike) -> Fl
     for epoch, snapshot in enumerate(array):
         weights = as_weights(snapshot, f"trajectory[{epoch}]")
         norms = row_norms(weights)
-        outside = row_norms(weights - (weights @ directions.T) @ directions)
-        np.divide(outside, norms, out=result[epoch], where=norms > 0)
-    return np.minimum(result, 1)
+        inside = row_norms(weights @ directions.T)
+        # Pythagoras on the orthonormal directions: no second array of the layer's size.
+        np.divide(inside, norms, out=result[epoch], where=norms > 0)
+    return np.sqrt(np.maximum(1 - np.square(result), 0))
 
 
 def top_norm_statistics(weights: npt.ArrayLike, subspace: npt.ArrayLike, n_top: int) -> TopNormStatistics:
@@ -148,13 +151,14 @@ def joint_svd(first: npt.ArrayLike, second: npt.ArrayLike) -> JointSVD:
     a, b = as_weights(first, "first"), as_weights(second, "second")
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"second: fan-in {b.shape[1]}, first has {a.shape[1]}; the same inputs are needed.")
-    left, values, directions = np.linalg.svd(np.vstack([a, b]), full_matrices=False)
+    stacked = np.vstack([a, b])
+    left, values, directions = thin_svd(stacked)
+    alive = values > 1e-6 * values[0] if values[0] > 0 else np.zeros(len(values), dtype=bool)
+    left, values, directions = left[:, alive], values[alive], directions[alive]
     strongest = directions[np.arange(len(values)), np.abs(directions).argmax(axis=1)]
     signs = np.where(strongest < 0, -1.0, 1.0)
     coordinates = left * (values * signs)
-    shares = np.full(len(values), np.nan)
-    alive = values > 1e-12 * max(values[0], 1e-300)
-    shares[alive] = np.square(left[: len(a), alive]).sum(axis=0)
+    shares = np.square(left[: len(a)]).sum(axis=0)
     return JointSVD(values, directions * signs[:, None], coordinates[: len(a)], coordinates[len(a) :], shares)
 
 

@@ -42,7 +42,8 @@ class Criterion:
         if self.base == "random":
             return "units in a random order, the same for the same seed"
         anew = ", measured anew after each removal" if self.greedy else ""
-        return f"{self.first} {self.quantity} first{anew}"
+        gloss = f" ({_GLOSSES[self.name]})" if self.name in _GLOSSES else ""
+        return f"{self.first} {self.quantity} first{anew}{gloss}"
 
     @property
     def weights_only(self) -> bool:
@@ -70,7 +71,7 @@ _BASES: dict[str, tuple[str, str, tuple[str, ...], bool, str]] = {
     ),
     "fpgm": (
         "smallest",
-        "summed distance to the layer's other weight vectors (near the geometric median)",
+        "summed distance to the layer's other weight vectors",
         ("weights",),
         False,
         "He et al. 2019, FPGM (arXiv 1811.00250)",
@@ -102,7 +103,7 @@ _BASES: dict[str, tuple[str, str, tuple[str, ...], bool, str]] = {
     ),
     "frame-potential": (
         "smallest",
-        "contribution to the frame potential Σ⟨ŵ_i,ŵ_j⟩² (the units least like the others)",
+        "contribution to the frame potential Σ⟨ŵ_i,ŵ_j⟩²",
         ("weights",),
         True,
         _SOURCES,
@@ -130,14 +131,14 @@ _BASES: dict[str, tuple[str, str, tuple[str, ...], bool, str]] = {
     ),
     "center-angle": (
         "largest",
-        "angle to the nearest cluster center (keeps the units that stand for a cluster)",
+        "angle to the nearest cluster center",
         ("weights",),
         False,
         _BRUTZKUS,
     ),
     "one-per-cluster": (
         "largest",
-        "place in the own cluster, the nearest to its center being the first (keeps one a cluster)",
+        "place in the own cluster, counted from its center",
         ("weights",),
         False,
         _BRUTZKUS,
@@ -145,6 +146,21 @@ _BASES: dict[str, tuple[str, str, tuple[str, ...], bool, str]] = {
     "moved": ("smallest", "distance moved since initialisation", ("weights", "initial"), False, ""),
     "ablation": ("smallest", "loss of correct answers when removed alone", _TARGETS, False, ""),
     "random": ("smallest", "random number", ("weights",), False, ""),
+}
+
+
+# What an order amounts to, where the quantity alone does not say it.
+_GLOSSES = {
+    "fpgm": "those nearest the geometric median, which the others can replace",
+    "frame-potential": "those least like the others",
+    "frame-potential:largest": "those most like the others",
+    "inner-product": "those least like the others",
+    "inner-product:largest": "those most like the others",
+    "center-angle": "keeps those that stand for a cluster",
+    "center-angle:smallest": "keeps those that fit no cluster",
+    "one-per-cluster": "one a cluster is kept to the end",
+    "one-per-cluster:smallest": "the representatives go first",
+    "activation-zeros": "those that are rarely active",
 }
 
 

@@ -1,31 +1,17 @@
 """Accuracy of the pruned network: at every level of an order, for each unit alone, for any mask."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from prunescope.engine.pruning.chain import build_up_transposed, chain_after
-from prunescope.engine.pruning.counting import (
-    Fast,
-    Span,
-    build_up,
-    examples_in_cache,
-    fast_hits,
-    leave_one_out,
-    slow_hits,
-    tolerance,
-)
-from prunescope.engine.pruning.errors import PruningError
-from prunescope.engine.pruning.flow import CONVS, Network, trace
+from prunescope.engine.pruning.counting import Span
+from prunescope.engine.pruning.flow import Network, trace
 from prunescope.engine.pruning.interval import wilson_interval
-from prunescope.engine.pruning.plan import Ints, Plan, make_plan
-from prunescope.engine.pruning.program import footprint
+from prunescope.engine.pruning.plan import Ints
+from prunescope.engine.pruning.work import as_units, count, prepare
 from torch import Tensor, nn
-
-# What a chunk of examples may take while it passes through the network.
-_CHUNK_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +103,9 @@ def accuracy_curve(
         For an unknown layer, a strange or repeated unit, units that cannot be removed exactly, inputs
         that do not fit, weights that are not finite.
     """
-    pairs = [(layer, int(unit)) for unit in _row(order, layer)]
-    return global_curve(model, pairs, inputs, targets, levels=levels, chunk=chunk, _layers=(layer,))
+    network = _with_layers(model, inputs, [layer])
+    pairs = [(layer, int(unit)) for unit in as_units(order, layer)]
+    return global_curve(network, pairs, inputs, targets, levels=levels, chunk=chunk)
 
 
 def global_curve(
@@ -129,12 +116,11 @@ def global_curve(
     *,
     levels: Sequence[int] | Ints | None = None,
     chunk: int | None = None,
-    _layers: Sequence[str] = (),
 ) -> Curve:
     """`accuracy_curve` for an order of (layer, unit) over several layers."""
-    work = _prepare(model, order, inputs, targets, levels, chunk, layers=_layers)
+    work = prepare(model, order, inputs, targets, levels, chunk)
     spans = [(0, int(level)) for level in work.plan.levels]
-    correct = sum(hits for _, hits in _count(work, spans, work.starts()))
+    correct = sum(hits for _, hits in count(work, spans, work.starts()))
     return Curve(
         removed=work.plan.levels,
         correct=np.asarray(correct),
@@ -161,8 +147,8 @@ def stream_curve(
     interval means something. Closing the generator stops the work; the first part takes `batch` examples,
     each next one up to twice as many.
     """
-    pairs = [(layer, int(unit)) for unit in _row(order, layer)]
-    work = _prepare(model, pairs, inputs, targets, levels, None, layers=(layer,))
+    pairs = [(layer, int(unit)) for unit in as_units(order, layer)]
+    work = prepare(_with_layers(model, inputs, [layer]), pairs, inputs, targets, levels, None)
     shuffle = torch.randperm(len(targets), generator=torch.Generator().manual_seed(seed))
     spans = [(0, int(level)) for level in work.plan.levels]
     correct = np.zeros(len(spans), dtype=np.int64)
@@ -170,7 +156,7 @@ def stream_curve(
     for rows in _growing(shuffle, batch, work.chunk):
         index = rows.to(inputs.device)
         part = work.on(inputs[index], targets[rows.to(targets.device)])
-        for _, hits in _count(part, spans, part.starts()):
+        for _, hits in count(part, spans, part.starts()):
             correct = correct + hits
         seen += len(rows)
         yield PartialCurve(work.plan.levels, correct.copy(), seen, len(targets), work.path)
@@ -185,13 +171,13 @@ def unit_ablation(
     chunk: int | None = None,
 ) -> Ablation:
     """Correct answers with each single unit of a layer removed; exact, by the curve's machinery."""
-    network = trace(model, inputs.ndim)
+    network = _with_layers(model, inputs, [layer])
     ids = network.unit_ids(layer)
     _, first, which = np.unique(ids, return_index=True, return_inverse=True)
     pairs = [(layer, int(unit)) for unit in first]
-    work = _prepare(network, pairs, inputs, targets, None, chunk, singles=True)
+    work = prepare(network, pairs, inputs, targets, None, chunk, singles=True)
     spans: list[Span] = [(0, 0), *((step, step + 1) for step in range(len(first)))]
-    correct = np.asarray(sum(hits for _, hits in _count(work, spans, work.starts())))
+    correct = np.asarray(sum(hits for _, hits in count(work, spans, work.starts())))
     return Ablation(correct[1:][which], int(correct[0]), len(targets), work.path)
 
 
@@ -204,96 +190,10 @@ def accuracy_of(
     chunk: int | None = None,
 ) -> Measured:
     """Correct answers without these units: {layer: units}, any layers together."""
-    pairs = [(layer, int(unit)) for layer, units in removed.items() for unit in _row(units, layer)]
-    curve = global_curve(
-        model, pairs, inputs, targets, levels=[len(pairs)], chunk=chunk, _layers=tuple(removed)
-    )
+    network = _with_layers(model, inputs, removed)
+    pairs = [(layer, int(unit)) for layer, units in removed.items() for unit in as_units(units, layer)]
+    curve = global_curve(network, pairs, inputs, targets, levels=[len(pairs)], chunk=chunk)
     return Measured(int(curve.correct[0]), curve.n_examples, curve.group)
-
-
-# --- the work ---------------------------------------------------------------------------------------------
-@dataclass(frozen=True, kw_only=True)
-class _Work:
-    plan: Plan
-    inputs: Tensor
-    targets: Tensor
-    chunk: int
-    fast: Fast | None
-    tolerance: float
-    path: str
-
-    def starts(self) -> range:
-        return range(0, len(self.targets), self.chunk)
-
-    def on(self, inputs: Tensor, targets: Tensor) -> "_Work":
-        return _Work(**{**self.__dict__, "inputs": inputs, "targets": targets})
-
-
-def _prepare(
-    model: nn.Module | Network,
-    order: Sequence[tuple[str, int]],
-    inputs: Tensor,
-    targets: Tensor,
-    levels: Sequence[int] | Ints | None,
-    chunk: int | None,
-    *,
-    layers: Sequence[str] = (),
-    singles: bool = False,
-) -> _Work:
-    _check_data(inputs, targets)
-    network = trace(model, inputs.ndim)
-    for layer in layers:
-        network.unit_ids(layer)  # an empty order should not hide an unknown layer
-    plan = make_plan(network, order, levels)
-    with torch.inference_mode():
-        size = max(1, min(len(targets), _CHUNK_BYTES // max(1, footprint(plan.program, inputs))))
-        fast, path = _choose(plan, singles)
-        bound = 0.0
-        if fast is not None:
-            device = plan.program.device
-            few = slice(0, 64)
-            spans = [(i, i + 1) for i in range(len(order))] if singles else [(0, int(v)) for v in plan.levels]
-            bound = tolerance(plan, inputs[few].to(device), targets[few].to(device), spans, fast)
-            if fast in (build_up, leave_one_out):
-                size = min(size, examples_in_cache(plan, inputs[few].to(device)))
-    return _Work(
-        plan=plan,
-        inputs=inputs,
-        targets=targets,
-        chunk=chunk or size,
-        fast=fast,
-        tolerance=bound,
-        path=path,
-    )
-
-
-def _choose(plan: Plan, singles: bool) -> tuple[Fast | None, str]:
-    """The fastest way that this network allows, and its name."""
-    readers = list(plan.channels)
-    module = plan.program.modules.get(readers[0].target) if len(readers) == 1 else None
-    if isinstance(module, nn.Linear):
-        chain = None if singles else chain_after(plan)
-        if chain is not None:
-            return build_up_transposed(chain), "linear-consumer"
-        return (leave_one_out if singles else build_up), "linear-consumer"
-    if isinstance(module, CONVS) and module.groups == 1:
-        return (leave_one_out if singles else build_up), "conv-consumer"
-    shared = any(node.op != "placeholder" for node in plan.program.first)
-    return None, "prefix" if shared else "full"
-
-
-def _count(work: _Work, spans: Sequence[Span], starts: range) -> Iterator[tuple[int, Ints]]:
-    """(examples, correct answers at each span) chunk by chunk."""
-    device = work.plan.program.device
-    for start in starts:
-        part = slice(start, start + work.chunk)
-        with torch.inference_mode():
-            inputs, targets = work.inputs[part].to(device), work.targets[part].to(device)
-            if work.fast is None:
-                hits = slow_hits(work.plan, work.plan.program.before(inputs), targets, spans)
-            else:
-                hits = fast_hits(work.plan, inputs, targets, spans, work.fast, work.tolerance)
-        yield len(targets), hits
 
 
 def _growing(rows: Tensor, first: int, most: int) -> Iterator[Tensor]:
@@ -304,20 +204,9 @@ def _growing(rows: Tensor, first: int, most: int) -> Iterator[Tensor]:
         size = min(2 * size, max(first, most))
 
 
-def _row(units: Sequence[int] | Ints, layer: str) -> Ints:
-    array = np.asarray(units)
-    if array.ndim != 1 or (len(array) and array.dtype.kind not in "iu"):
-        raise PruningError(
-            f"units of {layer!r}: want whole numbers in one row, got {array.dtype} {array.shape}."
-        )
-    return array.astype(np.int64)
-
-
-def _check_data(inputs: Tensor, targets: Tensor) -> None:
-    if not isinstance(inputs, Tensor) or not isinstance(targets, Tensor):
-        raise PruningError("inputs and targets: want torch tensors, e.g. torch.as_tensor(array).")
-    if targets.ndim != 1 or targets.is_floating_point() or len(targets) != len(inputs) or not len(targets):
-        raise PruningError(
-            f"targets: want (examples,) class numbers for {len(inputs)} inputs, got {targets.dtype} "
-            f"{tuple(targets.shape)}."
-        )
+def _with_layers(model: nn.Module | Network, inputs: Tensor, layers: Iterable[str]) -> Network:
+    """The traced network; an unknown or unremovable layer is an error even where no unit is to go."""
+    network = trace(model, inputs.ndim if isinstance(inputs, Tensor) else None)
+    for layer in layers:
+        network.unit_ids(layer)
+    return network

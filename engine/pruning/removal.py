@@ -73,7 +73,7 @@ def _check(network: Network, removal: Removal) -> None:
     for name, gone in removal.outputs.items():
         if len(gone) == network.units(name):
             raise PruningError(
-                f"layer {name!r} would be left without units: all {len(gone)} are asked to go. Keep one or more."
+                f"layer {name!r} would be left without units: all {len(gone)} are to go. Keep one or more."
             )
 
 

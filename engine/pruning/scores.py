@@ -216,6 +216,6 @@ def _matrix(weights: npt.ArrayLike, name: str) -> Floats:
     if not np.isfinite(matrix).all():
         bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
         raise PruningError(
-            f"{name}: units {bad[:5].tolist()} hold nan or infinite values. Choose an epoch before divergence."
+            f"{name}: units {bad[:5].tolist()} hold nan or infinity. Choose an epoch before divergence."
         )
     return matrix

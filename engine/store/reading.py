@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -22,6 +23,8 @@ _WAL = f"{DATABASE}-wal"
 _BUSY_SECONDS = 2.0
 # Values of this product are below 32 KiB in the database; more would be somebody's try to fill the memory.
 _LONGEST_VALUE = 1 << 20
+# File times move in steps of some milliseconds; of two seconds on some file systems.
+_CLOCK_STEP = 3_000_000_000
 
 
 class ValueFile(NamedTuple):
@@ -112,9 +115,9 @@ class Database:
             self._lock.release()
         return True
 
-    def signature(self) -> tuple[object, ...]:
+    def signature(self) -> tuple[tuple[int, int, int], ...]:
         """What changes when the database's files change."""
-        seen: list[object] = []
+        seen = []
         for name in (DATABASE, _WAL):
             try:
                 found = os.lstat(f"{self.folder}/{name}")
@@ -208,6 +211,11 @@ class Database:
         if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
             return StoreError(f"{self._name}: the database stayed locked for {_BUSY_SECONDS:.0f} s")
         return RunDamaged(f"{self._name}: the database cannot be read ({error})")
+
+
+def settled(signature: tuple[tuple[int, int, int], ...]) -> bool:
+    """Whether files were written long enough ago that another write must change their time."""
+    return time.time_ns() - max((modified for _, _, modified in signature), default=0) > _CLOCK_STEP
 
 
 class Handles:

@@ -142,7 +142,7 @@ def pack_rows(weights: NDArray[Any], dtype: str, layer: int, epoch: int) -> Reco
     if dtype == "float16":
         payload, content = _halved(rows), HALF_ROWS
     else:
-        payload, content = [memoryview(rows).cast("B")], ROWS
+        payload, content = [rows.data.cast("B")], ROWS
     return pack(Header(content, layer, epoch, *rows.shape), payload)
 
 
@@ -167,7 +167,7 @@ def _halved(rows: NDArray[np.float32]) -> list[Buffer]:
     scale = size.max(axis=1)
     scale[scale == 0] = 1
     halves = (rows / scale[:, None]).astype("<f2")
-    return [memoryview(scale.astype("<f4")).cast("B"), memoryview(halves).cast("B")]
+    return [scale.astype("<f4").data.cast("B"), halves.data.cast("B")]
 
 
 def unhalve(payload: Buffer, out: NDArray[np.float32]) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +12,7 @@ from prunescope.engine.store import control, files, keys, manifest, records, sna
 from prunescope.engine.store.errors import EpochNotFound, LayerNotFound, RunDamaged, StoreError
 from prunescope.engine.store.head import Head
 from prunescope.engine.store.layers import LayerInfo
-from prunescope.engine.store.reading import Database, Handles
+from prunescope.engine.store.reading import Database, Handles, settled
 
 if TYPE_CHECKING:
     import torch
@@ -24,10 +23,10 @@ _HEAD = "SELECT value FROM Cache WHERE key='head' AND raw=1"
 _METRICS = "SELECT key, mode, filename, value FROM Cache WHERE key > ? AND key < 'm0' AND raw=1 ORDER BY key"
 _LAYERS = "SELECT key, mode, filename, value FROM Cache WHERE key='meta/layers' AND raw=1"
 _TAIL_BYTES = 1 << 16
-# File times move in steps of some milliseconds; two seconds on some file systems.
-_CLOCK_STEP = 3_000_000_000
 
 Result = TypeVar("Result")
+Declaration = tuple[tuple[LayerInfo, ...], dict[str, Any]]
+_UNDECLARED: Declaration = ((), {})
 
 
 class Run:
@@ -47,7 +46,7 @@ class Run:
         self._head_bytes, self._head = b"", Head()
         self._rows: list[tuple[int, dict[str, float]]] = []
         self._epochs, self._known = _frozen([]), set[int]()
-        self._declared: tuple[tuple[LayerInfo, ...], dict[str, Any]] | None = None
+        self._declared: Declaration | None = None
         self._manifest = manifest.Manifest(name=path.name)
         try:
             self._manifest = manifest.read(path)
@@ -58,11 +57,30 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({self.id!r})"
 
-    name = property(lambda self: manifest.read_name(self.path, self._manifest.name), doc="Display name.")
-    kind = property(lambda self: self._manifest.kind, doc="What made it: train, record, …")
-    created = property(lambda self: float(self._manifest.created), doc="Unix seconds.")
-    parent = property(lambda self: self._manifest.parent, doc="Id of the run it was made from, or None.")
-    config = property(lambda self: dict(self._manifest.config), doc="Settings, as given when it was made.")
+    @property
+    def name(self) -> str:
+        """Display name."""
+        return manifest.read_name(self.path, self._manifest.name)
+
+    @property
+    def kind(self) -> str:
+        """What made it: train, record, …"""
+        return self._manifest.kind
+
+    @property
+    def created(self) -> float:
+        """Unix seconds."""
+        return float(self._manifest.created)
+
+    @property
+    def parent(self) -> str | None:
+        """Id of the run it was made from."""
+        return self._manifest.parent
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Settings, as given when it was made."""
+        return dict(self._manifest.config)
 
     @property
     def error(self) -> str | None:
@@ -98,12 +116,12 @@ class Run:
     @property
     def layers(self) -> tuple[LayerInfo, ...]:
         """The recorded layers; empty until the writer has declared them."""
-        return self._or_empty(self._declaration, ((), {}))[0]
+        return self._or_empty(self._declaration, _UNDECLARED)[0]
 
     @property
     def meta(self) -> dict[str, Any]:
         """What the writer declared besides the layers."""
-        return dict(self._or_empty(self._declaration, ((), {}))[1])
+        return dict(self._or_empty(self._declaration, _UNDECLARED)[1])
 
     def layer(self, name: str) -> LayerInfo:
         """A layer by name; LayerNotFound lists those there are."""
@@ -149,7 +167,7 @@ class Run:
 
     def evaluation_data(self) -> tuple[NDArray[Any], NDArray[Any]] | None:
         """Inputs and targets stored with the run, or None."""
-        return self._reporting(self._evaluation_data)
+        return self._reporting(lambda: snapshots.read_examples(self.path / DATA_FILE))
 
     def request(self, action: str) -> None:
         """Ask the writer to ``pause``, ``resume`` or ``stop``."""
@@ -181,19 +199,22 @@ class Run:
         self._database.close()
 
     def _read_head(self) -> Head:
+        seen = None
         if not self._database.is_open:
             if not self._database.exists():
                 return self._head
             seen = self._database.signature()
             if seen == self._seen:  # closed to save handles, and not written since
                 return self._head
-            self._seen = seen if _settled(seen) else None
         rows = self._database.select(_HEAD)
         if len(rows) != 1 or not isinstance(rows[0][0], bytes):
             raise RunDamaged(f"{self.id}: the head is missing")
         if rows[0][0] != self._head_bytes:
             with self._lock:
                 self._head, self._head_bytes = Head.unpack(rows[0][0], self.id), rows[0][0]
+        # Only now: another thread that finds these files "seen" takes the head that was read from them.
+        if seen is not None:
+            self._seen = seen if settled(seen) else None
         return self._head
 
     def _catch_up(self) -> NDArray[np.float64]:
@@ -217,13 +238,13 @@ class Run:
                     )
             return self._epochs
 
-    def _declaration(self) -> tuple[tuple[LayerInfo, ...], dict[str, Any]]:
+    def _declaration(self) -> Declaration:
         if self._declared is None:
             rows = self._database.select(_LAYERS) if self._database.exists() else []
             if not rows:
                 if self._read_head().n_snapshots:
                     raise RunDamaged(f"{self.id}: the declaration of the layers is missing")
-                return (), {}
+                return _UNDECLARED
             data = snapshots.value_bytes(self._database, rows[0][1:], f"{self.id}: declaration of the layers")
             self._declared = snapshots.unpack_declaration(data, self.id)
         return self._declared
@@ -254,19 +275,6 @@ class Run:
         wanted = [epoch for epoch, _ in self._rows if first <= epoch <= last]
         return snapshots.read_rows(self._database, self._declaration()[0][index], index, wanted)
 
-    def _evaluation_data(self) -> tuple[NDArray[Any], NDArray[Any]] | None:
-        try:
-            handle = files.open_regular(self.path / DATA_FILE)
-        except FileNotFoundError:
-            return None
-        what = f"{self.id}/{DATA_FILE}"
-        with os.fdopen(handle, "rb") as file:
-            data = records.read_file(file, os.fstat(handle).st_size, what)
-        arrays, _ = records.unpack_bundle(data, what, records.NO_EPOCH)
-        if set(arrays) != {"inputs", "targets"}:
-            raise RunDamaged(f"{what}: holds {sorted(arrays)}, not inputs and targets")
-        return arrays["inputs"], arrays["targets"]
-
     def _reporting(self, read: Callable[[], Result]) -> Result:
         """Run `read`; damage it finds also becomes this run's `error`."""
         try:
@@ -281,12 +289,6 @@ class Run:
             return self._reporting(read)
         except StoreError:
             return empty
-
-
-def _settled(signature: tuple[object, ...]) -> bool:
-    """Whether files were written long enough ago that another write must change their time."""
-    newest = max((entry[2] for entry in signature if isinstance(entry, tuple)), default=0)
-    return time.time_ns() - newest > _CLOCK_STEP
 
 
 def _frozen(epochs: list[float]) -> NDArray[np.float64]:

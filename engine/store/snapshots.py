@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,21 @@ def unpack_declaration(data: bytes, run: str) -> tuple[tuple[LayerInfo, ...], di
         raise RunDamaged(f"{what}: {error}") from None
 
 
+def read_examples(path: Path) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """Inputs and targets kept with a run, or None if there are none."""
+    what = f"{path.parent.name}/{path.name}"
+    try:
+        handle = files.open_regular(path)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        data = records.read_file(file, os.fstat(handle).st_size, what)
+    arrays, _ = records.unpack_bundle(data, what, records.NO_EPOCH)
+    if set(arrays) != {"inputs", "targets"}:
+        raise RunDamaged(f"{what}: holds {sorted(arrays)}, not inputs and targets")
+    return arrays["inputs"], arrays["targets"]
+
+
 def value_bytes(database: Database, value: Value, what: str) -> bytes:
     """All bytes of a value, from the row or from its file; a pickled one is refused."""
     mode, filename, inline = value
@@ -121,7 +137,7 @@ def _read_into(
     head, tail = bytearray(records.HEADER_SIZE), bytearray(records.TRAILER_SIZE)
     size = len(source) if isinstance(source, bytes) else source.size
     halved = header.content == records.HALF_ROWS
-    payload = memoryview(bytearray(size - records.OVERHEAD)) if halved else memoryview(out).cast("B")
+    payload = memoryview(bytearray(size - records.OVERHEAD)) if halved else out.data.cast("B")
     if isinstance(source, bytes):
         head[:], tail[:] = source[: len(head)], source[-len(tail) :]
         payload[:] = source[len(head) : -len(tail)]

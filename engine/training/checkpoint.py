@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 from prunescope.engine.training.job import Job
+from prunescope.engine.training.masking import set_masks
 
-FORMAT = 1
+FORMAT = 2
 
 
 class CheckpointError(Exception):
@@ -93,6 +94,8 @@ PARTS: dict[str, Part] = {
     "torch": Part(_read_torch, _restore_torch),
     "numpy": Part(_read_numpy, _restore_numpy),
     "python": Part(lambda job: random.getstate(), _restore_python),
+    # Behind the weights: a mask that is put on brings them to zero.
+    "masks": Part(lambda job: dict(job.masks), set_masks),
     # Inside an epoch: one tensor per batch seen, from which the epoch's training metrics will come.
     "outputs": Part(lambda job: list(job.outputs), _restore_outputs),
 }

@@ -13,6 +13,7 @@ from prunescope.engine.training.environment import derived_seed, pick_device, se
 from prunescope.engine.training.losses import Objective, objective
 from prunescope.engine.training.optimizers import OPTIMIZERS
 from prunescope.engine.training.schedules import Schedule, schedule_of
+from prunescope.engine.training.start import Pruning
 from torch import Tensor, nn
 
 # Bounds the activations held at once; a whole validation set would not fit beside a ResNet.
@@ -58,6 +59,9 @@ class Job:
     ----------
     step : updates done so far, from which the epoch and the learning rate follow
     outputs : what the net answered to the batches of this epoch, for the training metrics
+    first_step : where this run begins; above 0 when it takes up another run's training
+    prunings : removals to come, in order
+    masks : parameter name → True where kept; `held` and `factors` are the same, ready for the step
     """
 
     config: RunConfig
@@ -69,6 +73,11 @@ class Job:
     device: torch.device
     step: int = 0
     outputs: list[Tensor] = field(default_factory=list)
+    first_step: int = 0
+    prunings: tuple[Pruning, ...] = ()
+    masks: dict[str, Tensor] = field(default_factory=dict)
+    held: list[Tensor] = field(default_factory=list)
+    factors: list[Tensor] = field(default_factory=list)
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:

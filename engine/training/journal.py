@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from prunescope.engine.store import RunWriter
 from prunescope.engine.training.checkpoint import to_bytes
 from prunescope.engine.training.job import Job
 from prunescope.engine.training.moments import early_steps
+from prunescope.engine.training.start import keep_state
 from torch import Tensor
 
 # A checkpoint waits until the training since the last one took 100 times what that one cost: 1%.
@@ -32,13 +33,17 @@ class Journal:
     ----------
     on_epoch : called with the epoch and its metrics when a completed epoch (or the
         initialisation) has been committed
+    keep : steps at which the whole state is kept, for runs that will rewind to it
     """
 
-    def __init__(self, writer: RunWriter, job: Job, on_epoch: OnEpoch | None = None) -> None:
+    def __init__(
+        self, writer: RunWriter, job: Job, on_epoch: OnEpoch | None = None, keep: Collection[int] = ()
+    ) -> None:
         config = job.config
         self._writer = writer
         self._on_epoch = on_epoch
         self._early = frozenset(early_steps(config.early_snapshots, job.order.steps, config.epochs))
+        self._keep = frozenset(keep)
         self._saved_at = time.monotonic()
         self._save_cost = 0.0
 
@@ -83,6 +88,11 @@ class Journal:
         self._writer.commit(job.epoch, state_arrays(job.model), metrics)
         if self._on_epoch is not None and job.is_between_epochs:
             self._on_epoch(job.epoch, metrics)
+
+    def keep(self, job: Job) -> None:
+        """Keep the state of this moment, if it was asked for."""
+        if job.step in self._keep:
+            keep_state(self._writer.path, job.step, to_bytes(job))
 
     def checkpoint(self, job: Job) -> None:
         """Save all that a resumed run needs."""

@@ -5,6 +5,7 @@ import time
 from prunescope.engine.training.control import Control
 from prunescope.engine.training.job import Job
 from prunescope.engine.training.journal import Journal, check_finite
+from prunescope.engine.training.masking import hold, prune_if_due
 from prunescope.engine.training.optimizers import set_lr
 from torch import Tensor
 
@@ -22,10 +23,12 @@ def fit(job: Job, journal: Journal, control: Control) -> bool:
     Diverged
         When the loss is nan or infinite.
     """
-    if job.step == 0:
+    if job.step == job.first_step:
         journal.snapshot(job)
     while job.step < job.total_steps:
         begun = time.monotonic()
+        journal.keep(job)
+        prune_if_due(job)
         rows = job.draw_rows()  # (n_train,)
         while True:
             loss = step(job, rows)
@@ -33,6 +36,7 @@ def fit(job: Job, journal: Journal, control: Control) -> bool:
                 journal.snapshot(job, rows)
             if job.is_between_epochs:
                 break
+            journal.keep(job)
             if control.due():
                 check_finite(loss.item(), job)
                 if not attend(job, journal, control):
@@ -56,6 +60,7 @@ def step(job: Job, rows: Tensor) -> Tensor:
     loss.backward()
     set_lr(job.optimizer, job.schedule.at(job.step))
     job.optimizer.step()
+    hold(job)
     job.outputs.append(outputs.detach())
     job.step += 1
     return loss.detach()

@@ -17,6 +17,8 @@ from prunescope.engine.training.environment import settled
 from prunescope.engine.training.job import Job, new_job
 from prunescope.engine.training.journal import Journal, OnEpoch
 from prunescope.engine.training.loop import fit
+from prunescope.engine.training.masking import set_masks
+from prunescope.engine.training.start import Start, read_start
 
 
 def train(config: RunConfig, store: Store, *, on_epoch: OnEpoch | None = None) -> Run:
@@ -72,6 +74,8 @@ def work(writer: RunWriter, config: RunConfig, control: Control, on_epoch: OnEpo
         writer.set_state("running", "preparing")
         with settled(threads=config.threads or torch.get_num_threads()):
             job = new_job(config, progress=Preparation(writer, control))
+            start = read_start(writer.path) or Start()
+            begin_from(job, start)
             saved = writer.load_checkpoint()
             if saved is not None:
                 from_bytes(job, saved[1])
@@ -80,7 +84,7 @@ def work(writer: RunWriter, config: RunConfig, control: Control, on_epoch: OnEpo
             ]
             writer.declare(layers, total_epochs=config.epochs, meta=describe(job))
             writer.set_state("running")
-            finished = fit(job, Journal(writer, job, on_epoch), control)
+            finished = fit(job, Journal(writer, job, on_epoch, keep=start.keep), control)
         if finished:
             writer.set_state("done")
         else:
@@ -114,6 +118,27 @@ class Preparation:
             raise Halted
         share = f" {100 * done / total:.0f}%" if total else ""
         self._writer.set_state("running", f"preparing {what}{share}")
+
+
+def begin_from(job: Job, start: Start) -> None:
+    """Bring a fresh job to where its run begins: another run's state, then weights, then masks.
+
+    Raises
+    ------
+    ValueError
+        If a weight or a mask does not fit the network, naming it.
+    """
+    if start.state is not None:
+        from_bytes(job, start.state)
+    job.first_step, job.prunings = start.step, start.prunings
+    state = job.model.state_dict()
+    with torch.no_grad():
+        for name, array in start.weights.items():
+            if name not in state or tuple(state[name].shape) != array.shape:
+                there = tuple(state[name].shape) if name in state else "no such tensor"
+                raise ValueError(f"start weights {name}: shape {array.shape}, and the network has {there}.")
+            state[name].copy_(torch.from_numpy(array))
+    set_masks(job, {name: torch.from_numpy(mask) for name, mask in start.masks.items()})
 
 
 def in_one_line(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """No input makes the server fail: whatever a client sends, the answer is below 500.
 
-The long form: FUZZ_EXAMPLES=10000 pytest tests/app/test_fuzz.py
+The long form: FUZZ_EXAMPLES=10000 pytest -o faulthandler_timeout=0 tests/app/test_fuzz.py
 """
 
 import os

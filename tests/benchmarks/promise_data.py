@@ -133,7 +133,7 @@ def eviction(store: Store, full: bool) -> None:
     lost = (
         count
         - len(run.epochs)
-        + sum(not np.array_equal(run.weights("fc", epoch), base + epoch) for epoch in run.epochs)
+        + sum(not np.array_equal(run.weights("fc", epoch), base + epoch) for epoch in range(len(run.epochs)))
     )
     row(
         f"nothing evicted ({count * size / 1e9:.1f} GB, a rogue open between)",

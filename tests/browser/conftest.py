@@ -22,17 +22,29 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from prunescope.engine.config import XORD
+from prunescope.engine.launch import launch
 from prunescope.engine.store import LayerInfo, RunWriter, Store
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
 LAYERS = (
     LayerInfo(name="conv1", kind="conv", units=16, fan_in=9, shape=(16, 1, 3, 3)),
     LayerInfo(name="fc", kind="linear", units=24, fan_in=32, shape=(24, 32)),
 )
+DIGITS = {
+    "dataset": "digits", "model": "channels", "hidden": [24], "epochs": 5, "init_scale": 0.1, "threads": 1,
+    "batch_size": 256,
+}  # fmt: skip
 # The limit only keeps a broken test from hanging: a loaded machine is slow, not wrong.
 PATIENCE = 90.0
 
@@ -58,15 +70,16 @@ def weights_at(epoch: float, layer: LayerInfo) -> np.ndarray:
 class Recording:
     """A run that the test itself writes, one commit at a time."""
 
-    def __init__(self, store: Store, name: str, total: float | None = 50):
+    def __init__(self, store: Store, name: str, layers: tuple[LayerInfo, ...] = LAYERS, total: float | None = 50):
+        self.layers = layers
         self.id = store.create_run({"dataset": "digits", "model": "channels"}, name=name, kind="train")
         self.writer: RunWriter = store.writer(self.id)
-        self.writer.declare(LAYERS, total_epochs=total)
+        self.writer.declare(layers, total_epochs=total)
         self.writer.set_state("running")
 
     def commit(self, *epochs: float) -> None:
         for epoch in epochs:
-            tensors = {f"{layer.name}.weight": weights_at(epoch, layer) for layer in LAYERS}
+            tensors = {f"{layer.name}.weight": weights_at(epoch, layer) for layer in self.layers}
             accuracy = 1 - 0.9 / (1 + epoch / 4)
             self.writer.commit(
                 epoch,
@@ -95,14 +108,14 @@ class Server:
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     launch_path: str = "/"
+    store: Store = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.logdir)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def store(self) -> Store:
-        return Store(self.logdir)
 
     def start(self) -> "Server":
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PRUNESCOPE_")}
@@ -139,7 +152,7 @@ class Server:
         for run in self.store.runs():
             if (pid := worker_pid(run)) and pid != os.getpid() and run.status in ("running", "paused", "queued"):
                 os.kill(pid, signal.SIGKILL)
-            run.close()
+        self.store.close()
 
 
 def worker_pid(run: Any) -> int | None:
@@ -193,6 +206,16 @@ class Tab:
     def view(self) -> dict[str, Any]:
         return self("({...ps.view()})")
 
+    def settled(self) -> "Tab":
+        """Wait until every feed of the page shown has said all it has to say, and that is on screen."""
+        self.until(
+            """(() => { const page = document.querySelector('.page:not([hidden])');
+            const feeds = ps.pageFeeds(page).map(name => ps.feed(name));
+            return feeds.every(feed => feed && !feed.busy && (feed.epochs.length || feed.error)); })()"""
+        )
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return self
+
     def choose(self, run: str, page: str = "alignment", **view: Any) -> "Tab":
         query = "&".join(f"{key}={value}" for key, value in {"run": run, **view}.items())
         return self.open(f"/{page}?{query}")
@@ -225,6 +248,26 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
     yield start
     for server in started:
         server.stop()
+
+
+@dataclass
+class Trained:
+    """A folder with real, finished trainings: ``ids["digits"]``, five epochs, and ``ids["xord"]``, twelve."""
+
+    logdir: Path
+    ids: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """Filters trained on digits, and XORD's neurons in their plane; each in a process of its own."""
+    store = Store(tmp_path_factory.mktemp("trained") / "runs")
+    configs = {"digits": DIGITS, "xord": XORD.to_dict() | {"epochs": 12, "snapshot_every": 3, "threads": 1}}
+    ids = {name: launch(store, config, name=name) for name, config in configs.items()}
+    for run in map(store.run, ids.values()):
+        until(lambda run=run: run.status == "done", "the training was done")
+    yield Trained(store.root, ids)
+    store.close()
 
 
 @pytest.fixture

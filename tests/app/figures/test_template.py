@@ -1,5 +1,6 @@
 """The rules by which a figure's holes are filled."""
 
+import itertools
 import math
 
 import numpy as np
@@ -118,7 +119,7 @@ def test_spaced_rows_rise_and_end_at_the_scrubber(of, last):
     chosen = [spaced_index(i, of, last) for i in range(of)]
     known = [index for index in chosen if index is not None]
     assert known[0] == 0 and known[-1] == last
-    assert all(a < b for a, b in zip(known, known[1:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(known))
     assert len(known) == min(of, last + 1)
 
 

@@ -69,8 +69,9 @@ def test_equal_singular_values_have_no_knee():
     assert reconstruction_error([0.0, 0]).knee == 0
 
 
-def test_the_low_rank_layer_errs_by_the_reconstruction_error():
-    weights = np.random.default_rng(0).standard_normal((7, 5))
+@pytest.mark.parametrize("shape", [(7, 5), (5, 30)])
+def test_the_low_rank_layer_errs_by_the_reconstruction_error(shape):
+    weights = np.random.default_rng(0).standard_normal(shape)
     errors = reconstruction_error(singular_values(weights)).errors
     for k in range(6):
         found = low_rank(weights, k)

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from prunescope.engine.store import EpochNotFound, LayerNotFound, Run
+from prunescope.engine.store import run as run_module
+from prunescope.engine.store.reading import Database
 
 
 @pytest.mark.parametrize("layer", ["fc", "conv"])
@@ -120,6 +122,28 @@ def test_one_run_serves_many_threads(store, record, tensors):
 
     with ThreadPoolExecutor(32) as pool:
         assert all(pool.map(read, range(320)))
+
+
+def test_two_threads_that_open_a_run_at_once_both_see_its_epochs(store, record, monkeypatch):
+    run = Run(store.root / record(3))
+    first_is_reading, second_is_done = threading.Event(), threading.Event()
+    select = Database.select
+
+    def slow_select(self, statement, parameters=()):
+        if not first_is_reading.is_set():
+            first_is_reading.set()
+            second_is_done.wait(20)
+        return select(self, statement, parameters)
+
+    monkeypatch.setattr(Database, "select", slow_select)
+    monkeypatch.setattr(run_module, "settled", lambda signature: True)  # as if written long ago
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(lambda: len(run.epochs))
+        assert first_is_reading.wait(20)
+        second = len(run.epochs)
+        second_is_done.set()
+        assert (first.result(), second) == (3, 3)
+    run.close()
 
 
 def test_readers_see_snapshots_whole_while_they_are_written(store, layers):

@@ -104,7 +104,7 @@ def test_leaving_out_what_the_epoch_has_shown_so_far_changes_the_metrics(caprici
 
 
 def test_the_parts_are_all_tested():
-    assert set(checkpoint.PARTS) == {*PARTS_BETWEEN_EPOCHS, "outputs"}
+    assert set(checkpoint.PARTS) == {*PARTS_BETWEEN_EPOCHS, "masks", "outputs"}
 
 
 def test_the_number_of_threads_comes_back_with_the_checkpoint(config):

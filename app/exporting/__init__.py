@@ -1,0 +1,1 @@
+"""Figures and runs on their way out of the dashboard: files that say where they come from."""

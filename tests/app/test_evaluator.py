@@ -1,0 +1,58 @@
+"""The evaluator process: real processes, asked, interrupted, killed."""
+
+import os
+import signal
+
+import pytest
+from prunescope.app.evaluator import Evaluator, EvaluatorError
+from prunescope.engine import RunConfig, Store, train
+
+
+@pytest.fixture(scope="module")
+def evaluator(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    train(RunConfig(name="small", dataset="digits", model="mlp", hidden=(16,), epochs=1, seed=0), Store(folder))
+    found = Evaluator(folder)
+    yield found
+    found.close()
+
+
+ASK = {"run": "small", "epoch": 1.0, "layer": "fc1"}
+
+
+def test_answers_come_until_they_are_exact(evaluator):
+    *_, last = evaluator.ask("ablation", **ASK)
+    assert last["seen"] == last["total"] and len(last["correct"]) == 16
+
+
+def test_a_question_that_makes_no_sense_is_a_sentence(evaluator):
+    with pytest.raises(EvaluatorError, match="nowhere"):
+        list(evaluator.ask("ablation", **ASK | {"layer": "nowhere"}))
+    with pytest.raises(EvaluatorError, match="unknown"):
+        list(evaluator.ask("meaning-of-life"))
+
+
+def test_a_question_that_nobody_waits_for_is_dropped(evaluator):
+    answers = evaluator.ask("surface", priority=5, run="small", layer="fc1", criterion="l2", epochs=[0.0, 1.0] * 500)
+    next(answers)
+    answers.close()
+    # The process is free at once: 999 curves would have kept it busy.
+    assert list(evaluator.ask("ablation", **ASK))
+    assert not evaluator._waiting
+
+
+def test_an_urgent_question_overtakes_a_long_one(evaluator):
+    slow = evaluator.ask("surface", priority=5, run="small", layer="fc1", criterion="l2", epochs=[0.0, 1.0] * 300)
+    next(slow)
+    assert list(evaluator.ask("ablation", **ASK))
+    slow.close()
+
+
+def test_a_killed_process_is_told_and_the_next_question_starts_another(evaluator):
+    list(evaluator.ask("ablation", **ASK))
+    slow = evaluator.ask("surface", priority=5, run="small", layer="fc1", criterion="l2", epochs=[0.0, 1.0] * 500)
+    next(slow)
+    os.kill(evaluator._process.pid, signal.SIGKILL)
+    with pytest.raises(EvaluatorError, match="evaluator ended"):
+        list(slow)
+    assert list(evaluator.ask("ablation", **ASK))

@@ -1,0 +1,159 @@
+"""Answers about recorded networks equal those of the slow, obvious way."""
+
+import numpy as np
+import pytest
+import torch
+from prunescope.engine import Recorder, Store
+from prunescope.engine.evaluation.questions import (
+    RANDOM_ROUNDS,
+    ablation,
+    curves,
+    joint,
+    selection,
+    sensitivity,
+    sizes,
+    surface,
+    take_away,
+)
+from prunescope.engine.evaluation.subject import CannotEvaluate, Subjects
+from prunescope.engine.pruning import PruningError
+from torch import nn
+
+
+@pytest.fixture
+def subjects(trained: Store) -> Subjects:
+    return Subjects(trained)
+
+
+@pytest.fixture
+def asked(trained: Store) -> dict:
+    return {"run": "small", "epoch": 2.0}
+
+
+def without(subjects: Subjects, layer: str, units) -> int:
+    """Correct answers with units silenced by hand: weights and bias at zero, behind a ReLU that keeps zero."""
+    subject = subjects.at("small", 2.0)
+    module = subject.model.get_submodule(layer)
+    weight, bias = module.weight.detach().clone(), module.bias.detach().clone()
+    with torch.no_grad():
+        module.weight[list(units)] = 0
+        module.bias[list(units)] = 0
+        correct = int((subject.model(subject.inputs).argmax(1) == subject.targets).sum())
+        module.weight.copy_(weight)
+        module.bias.copy_(bias)
+    return correct
+
+
+def test_the_last_answer_is_exact_at_every_level(subjects, asked):
+    last = {}
+    for answer in curves(subjects, asked | {"layers": ["fc1"], "criteria": ["l2"]}):
+        last[answer["criterion"], answer["seed"]] = answer
+    assert len(last) == 1 + RANDOM_ROUNDS
+    for answer in last.values():
+        assert answer["seen"] == answer["total"] == 397
+        expected = [without(subjects, "fc1", answer["order"][:m]) for m in answer["removed"]]
+        assert answer["correct"] == expected
+
+
+def test_every_line_has_an_answer_before_any_is_refined(subjects, asked):
+    answers = list(curves(subjects, asked | {"layers": ["fc1"], "criteria": ["l2", "l1"]}))
+    first_round = [(a["criterion"], a["seed"]) for a in answers[: 2 + RANDOM_ROUNDS]]
+    assert len(set(first_round)) == 2 + RANDOM_ROUNDS
+    assert all(a["seen"] < a["total"] for a in answers[: 2 + RANDOM_ROUNDS])
+
+
+def test_layers_together_end_with_nothing_left(subjects, asked):
+    *_, last = curves(subjects, asked | {"layers": ["fc1", "fc2"], "criteria": ["l2"]})
+    assert last["removed"][0] == 0 and last["removed"][-1] == 36
+
+
+def test_each_unit_alone(subjects, asked):
+    *_, last = ablation(subjects, asked | {"layer": "fc2"})
+    assert last["correct"] == [without(subjects, "fc2", [unit]) for unit in range(12)]
+
+
+def test_exactly_the_selected_units_go(subjects, asked):
+    *_, last = selection(subjects, asked | {"layer": "fc1", "units": [3, 7, 11]})
+    assert last["correct"] == without(subjects, "fc1", [3, 7, 11])
+    assert len(last["random"]) == RANDOM_ROUNDS
+    with pytest.raises(PruningError, match="units 0 to 23"):
+        list(selection(subjects, asked | {"layer": "fc1", "units": [24]}))
+
+
+def test_shares_of_several_layers_go_together(subjects, asked):
+    *_, last = joint(subjects, asked | {"criterion": "l2", "shares": {"fc1": 0.5, "fc2": 0.25}})
+    assert last["removed"] == {"fc1": 12, "fc2": 3}
+
+
+def test_a_layer_that_cannot_be_pruned_does_not_stop_the_others(subjects, asked):
+    answers = list(sensitivity(subjects, asked | {"criterion": "l2", "layers": ["nowhere", "fc1"]}))
+    assert "nowhere" in answers[0]["problem"]
+    assert answers[1]["correct"][0] == without(subjects, "fc1", [])
+
+
+def test_a_surface_has_a_curve_an_epoch(subjects, asked):
+    answers = list(surface(subjects, asked | {"layer": "fc1", "criterion": "l2", "epochs": [0.0, 2.0]}))
+    assert [a["epoch"] for a in answers] == [0.0, 2.0]
+    assert answers[1]["correct"][0] > answers[0]["correct"][0]
+
+
+def test_half_the_units_take_half_the_layers_parameters(subjects, asked):
+    *_, last = sizes(subjects, asked | {"layer": "fc1", "criterion": "l2"})
+    at = last["removed"].index(12)
+    # 64 inputs and a bias for each of fc1's units, and fc2's 12 weights that read it.
+    assert last["params"][0] - last["params"][at] == 12 * (64 + 1) + 12 * 12
+
+
+def test_what_is_taken_away_loads_elsewhere(subjects, asked, tmp_path):
+    ask = asked | {"layer": "fc1", "criterion": "l2", "count": 20, "path": str(tmp_path / "file")}
+    list(take_away(subjects, ask | {"kind": "model"}))
+    state = torch.load(tmp_path / "file", weights_only=True)
+    assert state["fc1.weight"].shape == (4, 64) and state["fc2.weight"].shape == (12, 4)
+    list(take_away(subjects, ask | {"kind": "mask-state"}))
+    assert "fc1.weight_mask" in torch.load(tmp_path / "file", weights_only=True)
+    with pytest.raises(PruningError, match="mask-json"):
+        list(take_away(subjects, ask | {"kind": "everything"}))
+
+
+def own_model() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+def own_data():
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(40, 6, generator=generator), torch.randint(0, 3, (40,), generator=generator)
+
+
+
+def test_a_run_of_an_own_loop_says_what_it_needs(tmp_path, monkeypatch):
+    with Recorder(tmp_path, name="mine", model=own_model()) as recorder:
+        recorder.log(1, {"val/accuracy": 0.3})
+    store = Store(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "mynet.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "def model():\n    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))\n"
+        "def other():\n    return nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 3))\n"
+        "def data():\n    return torch.zeros(40, 6), torch.zeros(40, dtype=torch.long)\n"
+    )
+    with pytest.raises(CannotEvaluate, match="--model module:callable"):
+        Subjects(store).at("mine", 0.0)
+    with pytest.raises(CannotEvaluate, match="--data module:callable"):
+        Subjects(store, model="mynet:model").at("mine", 0.0)
+    with pytest.raises(CannotEvaluate, match="does not fit"):
+        Subjects(store, model="mynet:other", data="mynet:data").at("mine", 0.0)
+    subject = Subjects(store, model="mynet:model", data="mynet:data").at("mine", 0.0)
+    np.testing.assert_array_equal(subject.initial["0.weight"], own_model()[0].weight.detach().numpy())
+
+
+def test_examples_given_to_the_recorder_are_measured_on(tmp_path, monkeypatch):
+    inputs, targets = own_data()
+    with Recorder(tmp_path, name="mine", model=own_model(), data=(inputs, targets)) as recorder:
+        recorder.log(1, {})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "mynet2.py").write_text(
+        "from torch import nn\ndef model():\n    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))\n"
+    )
+    subject = Subjects(Store(tmp_path), model="mynet2:model").at("mine", 1.0)
+    assert sorted(subject.targets.tolist()) == sorted(targets.tolist())
