@@ -88,12 +88,12 @@ def export_figure(
         If the figure, a key or a format is unknown, or a program that a format needs is missing.
     """
     with exporter(store) as ours:
-        return write(ours.document(run_id, figure, view, style), formats, Path(folder))
+        return write([ours.document(run_id, figure, view, style)], formats, Path(folder))
 
 
-def write(document: Document, formats: Sequence[str], folder: Path) -> list[Path]:
-    """Write a document in some formats, and its sidecar."""
-    contents = render(document, formats)
+def write(documents: Sequence[Document], formats: Sequence[str], folder: Path) -> list[Path]:
+    """Write documents in some formats, each with its sidecar."""
+    contents = render(documents, formats)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, data in contents.items():
@@ -103,29 +103,36 @@ def write(document: Document, formats: Sequence[str], folder: Path) -> list[Path
     return paths
 
 
-def render(document: Document, formats: Sequence[str]) -> dict[str, bytes]:
-    """File name → bytes, in the order asked; the sidecar is the last."""
+def render(documents: Sequence[Document], formats: Sequence[str]) -> dict[str, bytes]:
+    """File name → bytes, in the order asked; a document's last is its sidecar.
+
+    All that is to be drawn is drawn by one start of the browser.
+    """
     if unknown := [kind for kind in formats if kind not in FORMATS]:
         raise ExportError(f"format: {unknown[0]!r} is unknown. Use {', '.join(FORMATS)}.")
     if "pdf" in formats and not pdf.available():
         raise ExportError(pdf.INSTALL)
     # The program reads the points from beside itself.
-    wanted = [*formats, "csv"] if "py" in formats and "csv" not in formats else list(formats)
-    drawn = dict.fromkeys("png" if kind == "png" else "svg" for kind in wanted if kind not in WRITTEN)
-    plot = document.plot
-    images = dict(zip(drawn, browser.draw([(plot, kind) for kind in drawn]), strict=True)) if drawn else {}
+    wanted = list(dict.fromkeys([*formats, *(["csv"] if "py" in formats else [])]))
+    drawn = list(dict.fromkeys("png" if kind == "png" else "svg" for kind in wanted if kind not in WRITTEN))
+    jobs = [(document.plot, kind) for document in documents for kind in drawn]
+    images = iter(browser.draw(jobs) if jobs else ())
     files: dict[str, bytes] = {}
-    for kind in dict.fromkeys(wanted):
-        if kind in WRITTEN:
-            data = document.written(kind).encode()
-        elif kind == "pdf":
-            svg = images["svg"].decode()
-            data = pdf.svg_to_pdf(svg, title=plot["title"], caption=plot["caption"], about=document.provenance)
-        else:
-            data = images[kind]
-        files[f"{document.name}.{kind}"] = data
-    files[f"{document.name}.provenance.json"] = document.sidecar().encode()
+    for document in documents:
+        own = {kind: next(images) for kind in drawn}
+        for kind in wanted:
+            files[f"{document.name}.{kind}"] = _file(document, kind, own)
+        files[f"{document.name}.provenance.json"] = document.sidecar().encode()
     return files
+
+
+def _file(document: Document, kind: str, images: Mapping[str, bytes]) -> bytes:
+    if kind in WRITTEN:
+        return document.written(kind).encode()
+    if kind != "pdf":
+        return images[kind]
+    title = document.picture.entry.title
+    return pdf.svg_to_pdf(images["svg"].decode(), title=title, caption=document.caption, about=document.provenance)
 
 
 def known_figure(figure: str) -> Entry:

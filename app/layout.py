@@ -12,7 +12,19 @@ from prunescope.app.exporting import pdf, routes
 from prunescope.app.exporting.catalog import figures_of
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures import theme
-from prunescope.app.pages import alignment, compare, overlays, overview, pruning, spectrum, structure, sweep, tickets, trajectories
+from prunescope.app.pages import (
+    alignment,
+    compare,
+    overlays,
+    overview,
+    pruning,
+    similarity,
+    spectrum,
+    structure,
+    sweep,
+    tickets,
+    trajectories,
+)
 from prunescope.app.state import PAGES, client_spec
 from prunescope.engine.store import Store
 
@@ -21,6 +33,7 @@ LAYOUTS = {
     "alignment": alignment.layout,
     "trajectories": trajectories.layout,
     "pruning": pruning.layout,
+    "similarity": similarity.layout,
     "structure": structure.layout,
     "spectrum": spectrum.layout,
     "tickets": tickets.layout,

@@ -3,6 +3,7 @@ window.prunescope = window.prunescope || {};
 (function (ps) {
   "use strict";
   const el = (...given) => ps.el(...given);
+  const TABLE_ROWS = 500;
   let open = null;
 
   function fileName(box, ending) {
@@ -32,23 +33,34 @@ window.prunescope = window.prunescope || {};
   }
 
   // Exactly the plotted points: one row a point, the trace's name beside it.
-  ps.csvOf = function (plot) {
+  function pointsOf(plot) {
     const names = ["trace"];
-    for (const trace of plot.data) for (const key of ["x", "y", "z", "text"]) if (trace[key] && !names.includes(key)) names.push(key);
-    const quote = (value) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
-    const cell = (list, i) => (list === undefined || list === null || list[i] === undefined || list[i] === null || Number.isNaN(list[i]) ? "" : quote(list[i]));
-    const lines = [names.join(",")];
+    for (const trace of plot.data) for (const key of ["x", "y", "z", "text"]) if (filledIn(trace[key]) && !names.includes(key)) names.push(key);
+    const rows = [];
     plot.data.forEach((trace, t) => {
+      const name = trace.name || String(t);
       if (trace.type === "heatmap") {
         const full = plot._fullData[t];
-        trace.z.forEach((row, i) => row.forEach((value, j) => lines.push(names.map((name) => name === "trace" ? quote(trace.name || t) : name === "x" ? cell(full.x, j) : name === "y" ? cell(full.y, i) : name === "z" ? cell(row, j) : "").join(","))));
+        trace.z.forEach((line, i) => line.forEach((value, j) => {
+          const point = { trace: name, x: full.x[j], y: full.y[i], z: value };
+          rows.push(names.map((key) => point[key]));
+        }));
         return;
       }
-      const x = list(trace.x), y = list(trace.y);
-      const count = Math.max(x.length, y.length);
-      for (let i = 0; i < count; i++) lines.push(names.map((name) => name === "trace" ? quote(trace.name || t) : cell(list(trace[name]), i)).join(","));
+      // One text for all points of a trace stands beside each of them.
+      const columns = names.slice(1).map((key) => (typeof trace[key] === "string" ? { all: trace[key] } : list(trace[key])));
+      const count = Math.max(list(trace.x).length, list(trace.y).length);
+      for (let i = 0; i < count; i++) rows.push([name, ...columns.map((column) => column.all ?? column[i])]);
     });
-    return lines.join("\n") + "\n";
+    return { names, rows };
+  }
+  const filledIn = (values) => values !== undefined && values !== null && values !== "";
+  const words = (value) => (value === undefined || value === null || Number.isNaN(value) ? "" : String(value));
+  const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+  ps.csvOf = function (plot) {
+    const { names, rows } = pointsOf(plot);
+    return [names, ...rows].map((row) => row.map((value) => quoted(words(value))).join(",")).join("\n") + "\n";
   };
   function list(values) {
     if (values === undefined || values === null) return [];
@@ -62,10 +74,10 @@ window.prunescope = window.prunescope || {};
   function close() { if (open) { open.remove(); open = null; } }
 
   function table(box) {
-    const lines = ps.csvOf(box.querySelector(".plot")).trimEnd().split("\n").slice(0, 501).map((line) => line.match(/("([^"]|"")*"|[^,]*)(,|$)/g).map((cell) => cell.replace(/,$/, "").replace(/^"|"$/g, "").replaceAll('""', '"')));
-    const rows = lines.slice(1).map((cells) => el("tr", {}, ...cells.slice(0, lines[0].length).map((cell) => el("td", {}, cell))));
-    const content = el("table", { class: "data" }, el("thead", {}, el("tr", {}, ...lines[0].map((cell) => el("th", { scope: "col" }, cell)))), el("tbody", {}, ...rows));
-    ps.dialog("Data of this figure", el("div", {}, el("p", {}, lines.length > 500 ? "The first 500 points. The CSV has them all." : ""), content));
+    const { names, rows } = pointsOf(box.querySelector(".plot"));
+    const shown = rows.slice(0, TABLE_ROWS).map((row) => el("tr", {}, ...row.map((value) => el("td", {}, words(value)))));
+    const content = el("table", { class: "data" }, el("thead", {}, el("tr", {}, ...names.map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, ...shown));
+    ps.dialog("Data of this figure", el("div", {}, el("p", {}, rows.length > TABLE_ROWS ? `The first ${TABLE_ROWS} of ${rows.length} points. The CSV has them all.` : ""), content));
   }
 
   ps.dialog = function (title, content) {

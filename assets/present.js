@@ -26,7 +26,7 @@ window.prunescope = window.prunescope || {};
 
   // How much larger: by the size of the room's screen, so that the last row can read it.
   ps.enlarge = function (filled, plot) {
-    const by = Math.max(1, Math.min(2.4, Math.min(plot.clientWidth / 620, plot.clientHeight / 340)));
+    const by = Math.max(1, Math.min(2.4, Math.min(plot.clientWidth / 480, plot.clientHeight / 320)));
     return { ...filled, data: filled.data.map((trace) => grow(trace, by, "")), layout: grow(filled.layout, by, "") };
   };
 

@@ -274,6 +274,7 @@ window.prunescope = window.prunescope || {};
   function lookUp(hole, feed, cursor, local) {
     const name = hole.$;
     if (name === "@local") return (local[hole.key] ?? 0) * (hole.times ?? 1) + (hole.plus ?? 0);
+    if (name === "@text") return sentence(hole, feed, cursor, local);
     const keep = kept(hole, feed, cursor);
     if (name === "@unit") {
       const like = feed.columns.get(hole.like);
@@ -295,6 +296,7 @@ window.prunescope = window.prunescope || {};
         value = index === null ? [] : pick(column.row(index), hole, keep);
         break;
       }
+      case "links": return links(hole, feed, last, local);
       case "paths": value = paths(column, local.tail ? Math.max(0, last - local.tail) : 0, last, keep); break;
       default: throw new Error(`template: at=${hole.at} is unknown`);
     }
@@ -311,6 +313,10 @@ window.prunescope = window.prunescope || {};
     if ("head" in hole) return value.slice(0, Math.floor(((local[hole.head] ?? 0) / scale) * value.length + 0.5));
     if ("rest" in hole) return value.slice(Math.floor(((local[hole.rest] ?? 0) / scale) * value.length + 0.5));
     if ("among" in hole) return (local[hole.among] ?? []).filter((i) => i >= 0 && i < value.length).map((i) => value[i]);
+    if ("slice" in hole) {
+      const width = Math.floor(value.length / hole.of), place = ps.pickedIndex((local[hole.slice] ?? 0) / scale, hole.of);
+      return value.slice(place * width, (place + 1) * width);
+    }
     if ("shape" in hole) {
       const [height, width] = hole.shape;
       return Array.from({ length: height }, (_, i) => value.slice(i * width, (i + 1) * width));
@@ -337,6 +343,21 @@ window.prunescope = window.prunescope || {};
     const out = new Array(count);
     for (let i = 0; i < count; i++) out[i] = pick(column.row(i), hole, null);
     return out;
+  }
+
+  function sentence(hole, feed, cursor, local) {
+    const instead = hole.unless ? ps.fill({ $: hole.unless, at: "epoch" }, feed, cursor, local) : "";
+    return instead ? instead : hole.parts.map((one) => ps.fill(one, feed, cursor, local) ?? "").join("");
+  }
+
+  // Lines between points as one SVG path: thousands of lines cost one element.
+  function links(hole, feed, last, local) {
+    const [x, y, ends, weights] = [hole.$, hole.y, hole.ends, hole.weights].map((name) => feed.columns.get(name).row(last));
+    const least = (local[hole.least] ?? 0) - 1e-6;
+    const at = (i) => `${x[i].toFixed(3)},${y[i].toFixed(3)}`;
+    let path = "";
+    for (let i = 0; i < weights.length && weights[i] >= least; i++) path += `M${at(ends[2 * i])}L${at(ends[2 * i + 1])}`;
+    return path;
   }
 
   function matrix(column, count) {

@@ -60,7 +60,7 @@ window.prunescope = window.prunescope || {};
     }
     // A link of the tray leads to the view it was pinned in.
     function open(item) {
-      history.pushState(null, "", ps.addressOf ? ps.addressOf(ps.itemLink(item)) : ps.itemLink(item));
+      history.pushState(null, "", ps.addressOf(ps.itemLink(item)));
       dispatchEvent(new PopStateEvent("popstate"));
     }
 

@@ -22,9 +22,13 @@ window.prunescope = window.prunescope || {};
     return String(raw).slice(0, 4000);
   }
 
+  // A run in one file has no paths of its own: there the view stands behind the #.
+  function here() { return ps.offline ? new URL(location.hash.slice(1) || ps.offline.start, "http://file/") : location; }
+  ps.addressOf = (link) => (ps.offline ? "#" : "") + link;
+
   function fromAddress() {
-    const query = new URLSearchParams(location.search);
-    const page = location.pathname.replace(/^\/+|\/+$/g, "");
+    const query = new URLSearchParams(here().search);
+    const page = here().pathname.replace(/^\/+|\/+$/g, "");
     const next = { page: spec.pages.includes(page) ? page : spec.pages[0] };
     for (const key of spec.keys) {
       let raw = query.get(key.name);
@@ -59,9 +63,9 @@ window.prunescope = window.prunescope || {};
     if (push) {
       clearTimeout(writing);
       writing = null;
-      history.pushState(null, "", ps.address());
+      history.pushState(null, "", ps.addressOf(ps.address()));
     } else if (writing === null) {
-      writing = setTimeout(() => { writing = null; history.replaceState(null, "", ps.address()); }, 150);
+      writing = setTimeout(() => { writing = null; history.replaceState(null, "", ps.addressOf(ps.address())); }, 150);
     }
   }
 
@@ -91,7 +95,7 @@ window.prunescope = window.prunescope || {};
         }
       }
       if (view[name] !== value) {
-        if (push && !changed.length) history.replaceState(null, "", ps.address());
+        if (push && !changed.length) history.replaceState(null, "", ps.addressOf(ps.address()));
         view[name] = value;
         changed.push(name);
       }

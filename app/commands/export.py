@@ -25,7 +25,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     add_flag(parser, "--out", default=".", type=Path, metavar="FOLDER", help="where the files go")
     add_flag(parser, "--link", help="take the view from a copied link of the dashboard")
     parser.add_argument("--view", action="append", default=[], metavar="KEY=VALUE",
-                        help="a setting of the view, as in the dashboard's address, e.g. k=6; may be repeated")  # fmt: skip
+                        help="a setting, as in the dashboard's address, e.g. k=6; may be repeated")  # fmt: skip
     add_flag(parser, "--layer", help="which layer (default: the first)")
     add_flag(parser, "--epoch", type=float, help="which epoch (default: the latest)")
     add_flag(parser, "--width", default="column", help="column, text, slide, or a length such as 120mm or 5in")
@@ -99,7 +99,7 @@ def figures(options: argparse.Namespace, store: Any, run_id: str, view: dict[str
     except ValueError as error:
         raise Problem(str(error)) from None
     logged = view.get("log", "").split(",")
-    paths: list[Path] = []
+    documents = []
     with export.exporter(store, model=options.model, data=options.data) as ours:
         for number, name in enumerate(names):
             letter = following(style.letter, number)
@@ -112,8 +112,8 @@ def figures(options: argparse.Namespace, store: Any, run_id: str, view: dict[str
                 print(f"{name}: left out: {error}", file=sys.stderr, flush=True)
                 continue
             print(f"{name} …", file=sys.stderr, flush=True)
-            paths += export.write(document, options.format, options.out)
-    return paths
+            documents.append(document)
+    return export.write(documents, options.format, options.out)
 
 
 def whole_run(options: argparse.Namespace, store: Any, found: Any) -> list[Path]:
@@ -128,13 +128,18 @@ def whole_run(options: argparse.Namespace, store: Any, found: Any) -> list[Path]
         if kind == "zip":
             archive.pack(found, path)
         else:
-            from prunescope.app import export
+            from prunescope.app import export, layout
+            from prunescope.app.settings import Settings
 
             with export.exporter(store, model=options.model, data=options.data) as ours:
-                tell = lambda words: print(words, file=sys.stderr, flush=True)  # noqa: E731
-                path.write_text(travel.as_html(ours.rows, found, tell), encoding="utf-8")
+                page = layout.page(Settings(logdir=options.logdir))
+                path.write_text(travel.as_html(ours.rows, found, page, _tell), encoding="utf-8")
         paths.append(path)
     return paths
+
+
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
 
 
 def following(letter: str, number: int) -> str:

@@ -1,4 +1,6 @@
-"""`prunescope import`: make a run of checkpoints that another program has saved.
+"""`prunescope import`: make a run of checkpoints that another program has saved, or take in an exported run.
+
+A .zip that `prunescope export RUN --format zip` has written is placed among the runs as it is.
 
 Files are read as tensors only (weights_only=True), so that a stranger's checkpoint runs no code.
 Where the file names differ in one number alone, that number is the epoch; else they are epochs 1, 2, … in
@@ -31,7 +33,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser = commands.add_parser("import", help="make a run of saved checkpoints", description=__doc__)
     parser.add_argument("patterns", metavar="FILES", nargs="+", help="files or patterns, e.g. 'ckpts/*.pt'")
     parser.add_argument(
-        "--model", required=True, metavar="MODULE:CALLABLE", help="makes the network, without arguments"
+        "--model", metavar="MODULE:CALLABLE", help="makes the network, without arguments; not needed for a .zip"
     )
     parser.add_argument("--name", help="of the run (default: the name of the files' folder)")
     parser.add_argument("--layers", default="*", help="names or patterns of the layers, e.g. 'conv*,fc1'")
@@ -43,7 +45,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 def run(options: argparse.Namespace) -> int:
     """Import; 2 when the files or the model do not make a run, 1 when writing fails midway."""
     files = find_files(options.patterns)
-    if not is_well_formed(options.model):
+    if all(path.suffix.lower() == ".zip" for path in files):
+        return _unpack(options, files)
+    if options.model is None or not is_well_formed(options.model):
         raise Problem(f"--model {options.model!r} is not module:callable. Write e.g. mynets:resnet.")
     epochs = epochs_of(files)
     try:
@@ -56,6 +60,20 @@ def run(options: argparse.Namespace) -> int:
     name = options.name or files[0].absolute().parent.name
     run_id = _record(Store(options.logdir), model, files, epochs, globs, name=name, model_name=options.model)
     print_json({"run": run_id, "snapshots": len(files)}) if options.json else print(run_id)
+    return OK
+
+
+def _unpack(options: argparse.Namespace, files: list[Path]) -> int:
+    from prunescope.app.exporting import archive
+    from prunescope.app.exporting.collect import ExportError
+
+    placed = []
+    for path in files:
+        try:
+            placed.append(archive.unpack(Store(options.logdir), path))
+        except ExportError as error:
+            raise Problem(str(error), Problem.FAILED) from None
+    print_json({"runs": placed}) if options.json else print(*placed, sep="\n")
     return OK
 
 

@@ -27,7 +27,13 @@ PLACES = (
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
-FLAGS = ["--headless", "--disable-gpu", "--no-first-run", "--disable-extensions", "--disable-background-networking", "--disable-sync", "--disable-component-update", "--disable-dev-shm-usage", "--enable-unsafe-swiftshader", "--hide-scrollbars", "--mute-audio", "--virtual-time-budget=60000", "--dump-dom"]
+FLAGS = (
+    *("--headless", "--disable-gpu", "--enable-unsafe-swiftshader", "--hide-scrollbars", "--mute-audio"),
+    *("--no-first-run", "--disable-extensions", "--disable-background-networking", "--disable-sync"),
+    *("--disable-component-update", "--disable-dev-shm-usage"),
+    # The page's own clock runs ahead until all is drawn; then the document, files and all, is printed.
+    *("--virtual-time-budget=60000", "--dump-dom"),
+)
 SECONDS = 180.0
 VARIABLE = "PRUNESCOPE_BROWSER"
 
@@ -35,7 +41,12 @@ _PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><script>{plotly}</sc
 <body><script type="application/json" id="jobs">{jobs}</script><script>
 (async () => {{
   const jobs = JSON.parse(document.getElementById("jobs").textContent);
-  const say = (id, words) => {{ const box = document.createElement("pre"); box.id = id; box.textContent = words; document.body.append(box); }};
+  const say = (id, words) => {{
+    const box = document.createElement("pre");
+    box.id = id;
+    box.textContent = words;
+    document.body.append(box);
+  }};
   for (const script of document.querySelectorAll("script")) script.remove();
   for (const [number, [plot, format]] of jobs.entries()) {{
     try {{
@@ -82,7 +93,7 @@ def draw(jobs: Sequence[tuple[dict[str, Any], str]]) -> list[bytes]:
         root = ["--no-sandbox"] if sys.platform.startswith("linux") and os.geteuid() == 0 else []
         command = [browser, *FLAGS, *root, f"--user-data-dir={folder}/profile", path.as_uri()]
         try:
-            done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+            done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ExportError(
                 f"{browser} did not draw the figure ({type(error).__name__}). Name another in {VARIABLE}."

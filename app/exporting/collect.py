@@ -1,5 +1,6 @@
 """The rows behind one figure, as the browser holds them, and the figure filled from them."""
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -94,9 +95,7 @@ def _of_many(
     rows: RowServer, run: Run, view: Mapping[str, Any], entry: Entry, feed: Any, theme: Theme
 ) -> Picture:
     """A figure about many runs; ``run`` is the one chosen beside it."""
-    answer: dict[str, Any] = {}
-    for answer in feed.look(rows.store, view, theme):
-        pass  # the last one is complete
+    *_, answer = feed.look(rows.store, view, theme)  # the last one is complete
     drawn = answer["figures"].get(entry.figure)
     if drawn is None or not drawn["data"]:
         raise ExportError(f"{entry.figure}: nothing is drawn yet. Export when the first runs have finished.")
@@ -157,13 +156,11 @@ def _answer(rows: RowServer, feed: Any, run: Run, computed: Any, view: dict[str,
     """The last and best answer of a feed that refines one."""
     with computed.lock:
         if not computed.rows:
-            row = None
-            for row in feed.answer(run, computed.memory, view, view["at"], rows.evaluator):
-                pass
-            if row is None:
+            refined = deque(feed.answer(run, computed.memory, view, view["at"], rows.evaluator), maxlen=1)
+            if not refined:
                 raise ExportError(f"{run.name}: the evaluator gave no answer for epoch {view['at']:g}. Ask again.")
-            computed.rows, computed.epochs = [row], [view["at"]]
-            computed.size = sum(np.asarray(value).nbytes for value in row.values())
+            computed.rows, computed.epochs = list(refined), [view["at"]]
+            computed.size = sum(np.asarray(value).nbytes for value in refined[0].values())
     return computed.rows[0]
 
 

@@ -20,8 +20,8 @@ class Merged(NamedTuple):
 
     def words(self) -> str:
         return (
-            f"Points nearer than {self.pixels * 25.4 / 96:.3f} mm on the page were merged: {self.drawn} of {self.points} "
-            "are drawn; the data file has them all."
+            f"Points nearer than {self.pixels * 25.4 / 96:.3f} mm on the page were merged: {self.drawn} of "
+            f"{self.points} are drawn; the data file has them all."
         )
 
 

@@ -5,17 +5,19 @@ from typing import Any
 
 from prunescope.app.exporting.browser import json_in_html, plotly_source
 
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="generator" content="Prunescope {version}">
 <meta name="description" content="{caption}">
 <title>{title}</title>
 <style>
-body {{ margin: 0 auto; padding: 24px 16px; max-width: {width}px; background: #fff; color: #1b1f24; font: 15px/1.5 {family}; }}
+body {{ margin: 0 auto; padding: 24px 16px; max-width: {width}px; }}
+body {{ background: #fff; color: #1b1f24; font: 15px/1.5 {family}; }}
 #figure {{ width: 100%; height: {height}px; }}
 figure {{ margin: 0; }}
 figcaption {{ margin-top: 12px; }}
@@ -34,7 +36,8 @@ pre {{ white-space: pre-wrap; overflow-wrap: anywhere; font-size: 12px; }}
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 document.getElementById("shown").textContent = JSON.stringify(read("provenance"), null, 1);
 const plot = read("plot");
-Plotly.newPlot("figure", plot.data, {{...plot.layout, width: undefined, height: undefined, autosize: true}}, {{displaylogo: false, responsive: true}});
+const layout = {{...plot.layout, width: undefined, height: undefined, autosize: true}};
+Plotly.newPlot("figure", plot.data, layout, {{displaylogo: false, responsive: true}});
 </script>
 </body>
 </html>
@@ -45,6 +48,7 @@ def as_html(plot: dict[str, Any], family: str, methods: str, version: str) -> st
     """The page of a figure as ``plot`` describes it (see ``export.plot_of``)."""
     three = any(trace.get("type") in ("scatter3d", "surface") for trace in plot["data"])
     return _PAGE.format(
+        policy=POLICY,
         version=html.escape(version),
         title=html.escape(plot["title"]),
         caption=html.escape(plot["caption"]),

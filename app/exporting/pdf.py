@@ -38,7 +38,9 @@ def svg_to_pdf(svg: str, *, title: str, caption: str, about: dict[str, Any]) -> 
     keyword = json.dumps(about, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     source = "\n".join(
         [
-            f"#set document(title: {_quoted(title)}, description: {_quoted(caption)}, keywords: ({_quoted(keyword)},), date: none)",
+            f"#set document(title: {_quoted(title)}, description: {_quoted(caption)})",
+            # Without a date: the same figure is the same file tomorrow.
+            f"#set document(keywords: ({_quoted(keyword)},), date: none)",
             f"#set page(width: {size[1]}in, height: {size[2]}in, margin: 0pt, fill: none)",
             '#image("figure.svg", width: 100%, height: 100%, fit: "stretch")',
         ]

@@ -31,7 +31,7 @@ import matplotlib.pyplot as plt
 # The first font of the list that this machine has is taken; the others need no word.
 logging.getLogger("matplotlib.font_manager").setLevel("ERROR")
 HERE = Path(__file__).resolve().parent
-matplotlib.rcParams.update({{"font.size": {size}, "font.family": {family!r}, "svg.fonttype": "none", "pdf.fonttype": 42}})
+matplotlib.rcParams.update({{"font.size": {size}, "font.family": {family!r}, "pdf.fonttype": 42}})
 TRACES = {traces}
 
 points = defaultdict(lambda: defaultdict(list))

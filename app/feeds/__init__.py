@@ -7,12 +7,14 @@ from prunescope.app.feeds.collapse import CollapseFeed
 from prunescope.app.feeds.compare import CompareFeed
 from prunescope.app.feeds.curve import CurveFeed
 from prunescope.app.feeds.frames import FramesFeed
+from prunescope.app.feeds.groups import CosinesFeed, GroupsFeed
 from prunescope.app.feeds.joint import JointFeed
 from prunescope.app.feeds.lowrank import LowRankFeed
 from prunescope.app.feeds.overview import OverviewFeed
 from prunescope.app.feeds.pair import PairFeed
 from prunescope.app.feeds.pruning import PruningFeed
 from prunescope.app.feeds.selection import SelectionFeed
+from prunescope.app.feeds.similarity import SimilarityFeed
 from prunescope.app.feeds.spectrum import SpectrumFeed
 from prunescope.app.feeds.structure import StructureFeed
 from prunescope.app.feeds.surface import PrunableFeed, SensitivityFeed, SurfaceFeed
@@ -34,6 +36,9 @@ FEEDS: dict[str, Any] = {
     "prunable": PrunableFeed(),
     "unit": UnitFeed(),
     "unit-drop": UnitDropFeed(),
+    "similarity": SimilarityFeed(),
+    "groups": GroupsFeed(),
+    "cosines": CosinesFeed(),
     "structure": StructureFeed(),
     "frames": FramesFeed(),
     "collapse": CollapseFeed(),

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import plotly.graph_objects as go
 
-At = Literal["epoch", "first", "until", "all", "paths", "matrix", "spaced"]
+At = Literal["epoch", "first", "until", "all", "paths", "matrix", "spaced", "links"]
 
 
 def ref(name: str, at: At = "epoch", **more: Any) -> dict[str, Any]:
@@ -27,17 +27,30 @@ def ref(name: str, at: At = "epoch", **more: Any) -> dict[str, Any]:
         ``epoch`` the row under the scrubber, ``first`` the first one, ``until`` one scalar an epoch up to
         the scrubber, ``all`` one scalar for each epoch known, ``paths`` a polyline a unit through the
         epochs, parted by NaN, ``matrix`` rows up to the scrubber side by side (columns are epochs),
-        ``spaced`` row ``i`` of ``of`` equally spaced ones from the first to the scrubber.
+        ``spaced`` row ``i`` of ``of`` equally spaced ones from the first to the scrubber, ``links`` lines
+        between points, as one SVG path: from ``name`` and ``y``, the points' places, ``ends``, two point
+        numbers a line, and ``weights``, falling, those of the local view key ``least`` or more.
     where, equals : keep the entries for which the row called ``where`` has, under the scrubber, that value.
     col : take one entry of each row.
     pick : take the entry at the place that the local view key named here points at: 0 is the first entry,
         ``scale`` (1 unless given) the last.
     head, rest : take the entries before, or from, that place.
     among : keep the entries whose index is in the list under this local view key.
+    slice, of : take the row, of a matrix of ``of`` rows, at the place that the local view key named here
+        points at (0 is the first row, 1 the last).
     shape : lay a row out as a matrix of this many rows and columns.
     times, plus : scale and shift numbers.
     """
     return {"$": name, "at": at} | more
+
+
+def sentence(*parts: Any, unless: str = "") -> dict[str, Any]:
+    """A hole for a text put together from texts and other holes; where the row ``unless`` has a text, that one."""
+    return {"$": "@text", "parts": list(parts)} | ({"unless": unless} if unless else {})
+
+
+# An edge weight and a cutoff are the same number when they differ by less than a rounding of either.
+SAME_WEIGHT = 1e-6
 
 
 @dataclass(kw_only=True)
@@ -93,6 +106,8 @@ def _look_up(hole: Mapping[str, Any], rows: Rows, cursor: int, local: Mapping[st
     if hole["$"] == "@local":
         value = local.get(hole["key"], 0)
         return value * hole.get("times", 1) + hole.get("plus", 0)
+    if hole["$"] == "@text":
+        return _sentence(hole, rows, cursor, local)
     column = rows.column(hole["like"] if hole["$"] == "@unit" else hole["$"])
     if hole["$"] == "@unit":
         column = [np.arange(len(row)) for row in column]
@@ -115,6 +130,8 @@ def _look_up(hole: Mapping[str, Any], rows: Rows, cursor: int, local: Mapping[st
             index = spaced_index(hole["i"], hole["of"], last)
             # An empty line, not a missing one: plotly would draw x alone against its index.
             value = [] if index is None else _pick(column[index], hole, keep)
+        case "links":
+            return _links(hole, rows, last, local)
         case "paths":
             tail = int(local.get("tail", 0))
             start = 0 if tail == 0 else max(0, last - tail)
@@ -143,6 +160,10 @@ def _part(value: Any, hole: Mapping[str, Any], local: Mapping[str, Any]) -> Any:
     if "among" in hole:
         chosen = [i for i in local.get(hole["among"], []) if 0 <= i < len(value)]
         return np.asarray(value)[chosen]
+    if "slice" in hole:
+        width = len(value) // hole["of"]
+        place = picked_index(float(local.get(hole["slice"], 0)) / scale, hole["of"])
+        return np.asarray(value)[place * width : (place + 1) * width]
     if "shape" in hole:
         return np.asarray(value).reshape(hole["shape"])
     return value
@@ -171,3 +192,21 @@ def _paths(column: Sequence[Any], keep: np.ndarray | None) -> np.ndarray:
         stack = stack[:, keep]
     gap = np.full((1, stack.shape[1]), np.nan)
     return np.concatenate([stack, gap]).T.ravel()
+
+
+def _sentence(hole: Mapping[str, Any], rows: Rows, cursor: int, local: Mapping[str, Any]) -> str:
+    instead = fill(ref(hole["unless"]), rows, cursor, local) if "unless" in hole else ""
+    if instead:
+        return str(instead)
+    filled = (fill(part, rows, cursor, local) for part in hole["parts"])
+    return "".join(
+        "" if part is None else f"{part:g}" if isinstance(part, int | float) else str(part) for part in filled
+    )
+
+
+def _links(hole: Mapping[str, Any], rows: Rows, last: int, local: Mapping[str, Any]) -> str:
+    x, y = (np.asarray(rows.column(name)[last], dtype=float) for name in (hole["$"], hole["y"]))
+    weights = np.asarray(rows.column(hole["weights"])[last])
+    least = float(local.get(hole["least"], 0)) - SAME_WEIGHT
+    ends = np.asarray(rows.column(hole["ends"])[last]).reshape(-1, 2)[: int((weights >= least).sum())]
+    return "".join(f"M{x[a]:.3f},{y[a]:.3f}L{x[b]:.3f},{y[b]:.3f}" for a, b in ends)

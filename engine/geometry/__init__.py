@@ -26,6 +26,12 @@ from prunescope.engine.geometry.components import (
     components,
     components_at,
 )
+from prunescope.engine.geometry.edges import (
+    Edges,
+    drawn_edges,
+    largest_component,
+    spanning_edges,
+)
 from prunescope.engine.geometry.frames import (
     FrameSummary,
     LeaveOneOut,
@@ -118,6 +124,7 @@ __all__ = [
     "Components",
     "Correlations",
     "EdgeWeights",
+    "Edges",
     "FrameSummary",
     "InitComparison",
     "JointSVD",
@@ -150,6 +157,7 @@ __all__ = [
     "cosine_matrix",
     "cutoff_inner_product",
     "direction_clusters",
+    "drawn_edges",
     "edge_weight_distribution",
     "edge_weights",
     "effective_rank",
@@ -159,6 +167,7 @@ __all__ = [
     "frame_summary",
     "joint_svd",
     "kernel_width",
+    "largest_component",
     "leave_one_out",
     "low_rank",
     "marchenko_pastur",
@@ -178,6 +187,7 @@ __all__ = [
     "selected_split",
     "similarity_graph",
     "singular_values",
+    "spanning_edges",
     "spectral_density",
     "spherical_kmeans",
     "stable_rank",

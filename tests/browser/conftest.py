@@ -25,7 +25,16 @@ import pytest
 from prunescope.engine.store import LayerInfo, RunWriter, Store
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
 LAYERS = (
     LayerInfo(name="conv1", kind="conv", units=16, fan_in=9, shape=(16, 1, 3, 3)),
     LayerInfo(name="fc", kind="linear", units=24, fan_in=32, shape=(24, 32)),

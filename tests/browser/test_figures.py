@@ -40,7 +40,7 @@ def trained(server, wait):
     short = XORD.to_dict() | {"epochs": 12, "snapshot_every": 3, "threads": 1}
     ids = {"digits": launch(server.store, DIGITS, name="digits"), "xord": launch(server.store, short, name="xord")}
     for run_id in ids.values():
-        wait(lambda run=server.store.run(run_id): run.status == "done", "the training was done")
+        wait(lambda run_id=run_id: server.store.run(run_id).status == "done", "the training was done")
     return ids
 
 

@@ -181,7 +181,8 @@ def test_the_tab_key_visits_everything_in_reading_order_and_shows_where_it_is(ta
         now = tab("""(() => { const e = document.activeElement; if (e === document.body) return null;
             const style = getComputedStyle(e), region = e.closest('.skip, .top, .runs, .main, .foot');
             return [region ? region.className.split(' ')[0] : '?', e.outerHTML.slice(0, 90),
-                style.outlineStyle !== 'none' || style.boxShadow !== 'none' || getComputedStyle(e.nextElementSibling || e).outlineStyle !== 'none']; })()""")
+                style.outlineStyle !== 'none' || style.boxShadow !== 'none'
+                || getComputedStyle(e.nextElementSibling || e).outlineStyle !== 'none']; })()""")
         if now is None or (visited and now == visited[0]):
             break
         visited.append(now)

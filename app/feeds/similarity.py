@@ -1,0 +1,284 @@
+"""Who is like whom? The similarity graph of a layer over epochs, of one network or of two."""
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from prunescope.app.evaluator import Evaluator
+from prunescope.app.feeds.layers import Snapshot, about, dead_words, snapshot
+from prunescope.app.feeds.others import epoch_of, other_run, same_layer
+from prunescope.app.feeds.words import chosen_layer, units
+from prunescope.app.figures import similarity as figures
+from prunescope.engine.geometry import (
+    component_curve,
+    components_at,
+    cosine_matrix,
+    cutoff_inner_product,
+    drawn_edges,
+    edge_weight_distribution,
+    edge_weights,
+    force_layout,
+    kernel_width,
+    largest_component,
+    match_clusters,
+    spanning_edges,
+    spherical_kmeans,
+)
+from prunescope.engine.store import LayerInfo, Run
+
+# Lines beyond these only blacken the picture; a spanning tree is always among them.
+DRAWN = 3000
+# More units than these need a matrix of pairs that no laptop holds for long.
+MOST_UNITS = 4096
+CUTOFFS = np.round(np.linspace(0, 1, 101), 2)
+BINS = 50
+# Epochs that the kernel width of activations is averaged over: each costs a run of the network.
+WIDTH_EPOCHS = 5
+
+
+@dataclass
+class SimilarityMemory:
+    run: Run
+    layer: LayerInfo
+    fitted: float
+    laid: float
+    n_clusters: int
+    by: str
+    width: float
+    other: Run | None
+    other_layer: LayerInfo | None
+    positions: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    centers: np.ndarray | None = None
+    settled: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_units(self) -> int:
+        return self.layer.units + (0 if self.other_layer is None else self.other_layer.units)
+
+
+class SimilarityFeed:
+    """Nodes, edges and what becomes of them at each cutoff, epoch by epoch."""
+
+    measured = True
+    keys = ("layer", "fit", "laid", "k", "by", "with")
+
+    def begin(self, run: Run, view: dict[str, Any]) -> SimilarityMemory:
+        layer = chosen_layer(run, view["layer"])
+        other = other_run(run, view["with"]) if view["with"] else None
+        other_layer = None if other is None else same_layer(run, other, layer)
+        if other is not None and view["by"] == "activations":
+            raise ValueError(
+                "Activations are compared inside one network. Choose “weights”, or no other run, under “With”."
+            )
+        until = float(run.epochs[-1]) if view["fit"] < 0 else float(view["fit"])
+        fitted = float(run.epochs[max(0, int(np.searchsorted(run.epochs, until, side="right")) - 1)])
+        memory = SimilarityMemory(
+            run=run,
+            layer=layer,
+            fitted=fitted,
+            laid=float(view["laid"]),
+            n_clusters=min(int(view["k"]), layer.units),
+            by=view["by"],
+            width=np.nan,
+            other=other,
+            other_layer=other_layer,
+        )
+        if memory.n_units > MOST_UNITS:
+            raise ValueError(f"{layer.name} has {memory.n_units} units; the graph is drawn for up to {MOST_UNITS}.")
+        if memory.by == "weights":
+            memory.width = self._weights_width(run, memory)
+        return memory
+
+    @staticmethod
+    def _weights_width(run: Run, memory: SimilarityMemory) -> float:
+        """σ: the mean of D over the pairs and epochs up to the fitted one; epochs without directions have none."""
+        widths = []
+        for epoch in run.epochs[run.epochs <= memory.fitted]:
+            now = merged(run, memory, float(epoch))
+            if not now.problem:
+                widths.append(kernel_width(now.vectors[None]))
+        return float(np.mean(widths)) if widths else 0.0
+
+    def settled(self, memory: SimilarityMemory) -> dict[str, Any]:
+        return {"layer": memory.layer.name, "fit": memory.fitted}
+
+    def row(self, run: Run, memory: SimilarityMemory, index: int, epoch: float, evaluator: Evaluator) -> dict[str, Any]:
+        layer = memory.layer
+        now = merged(run, memory, epoch)
+        n = memory.n_units
+        row = blank(n) | {"sub": self._sub(run, memory, now, epoch)}
+        if now.problem:
+            return row | {"problem": now.problem}
+        if n == 1:
+            return row | {"problem": f"{layer.name} has one {units(layer)[:-1]}: there are no pairs to compare."}
+        similar, live = cosines_of(now), now.live.copy()
+        if memory.by == "activations":
+            similar, live = correlations_of(evaluator, run, layer, epoch)
+            if np.isnan(memory.width):
+                memory.width = self._activations_width(evaluator, run, memory)
+        weights = edge_weights(similar, memory.width)
+        # Units without a direction are like nobody.
+        weights[~live] = 0
+        weights[:, ~live] = 0
+        memory.positions = force_layout(weights, memory.laid, memory.positions)
+        self._name_clusters(memory, now)
+        return row | graph_rows(weights, live, memory) | node_rows(now, memory)
+
+    @staticmethod
+    def _activations_width(evaluator: Evaluator, run: Run, memory: SimilarityMemory) -> float:
+        known = run.epochs[run.epochs <= memory.fitted]
+        some = known[np.unique(np.linspace(0, len(known) - 1, WIDTH_EPOCHS).round().astype(int))]
+        return float(
+            np.mean([((1 - correlations_of(evaluator, run, memory.layer, float(e))[0]) / 2).mean() for e in some])
+        )
+
+    @staticmethod
+    def _name_clusters(memory: SimilarityMemory, now: Snapshot) -> None:
+        """Colours: clusters that keep their names from epoch to epoch, or the network of each unit."""
+        if memory.other is not None:
+            memory.labels = (np.arange(memory.n_units) >= memory.layer.units).astype(int)
+            return
+        if not now.live.all():
+            # A clustering of other units than before would rename them all.
+            return
+        found = spherical_kmeans(now.weights, memory.n_clusters, seed=0, n_init=3)
+        labels, centers = found.labels, found.centers
+        if memory.centers is not None and memory.labels is not None:
+            renamed = match_clusters(memory.labels, labels, memory.centers, centers)
+            labels, centers = renamed[labels], centers[np.argsort(renamed)]
+        memory.labels, memory.centers = labels, centers
+
+    @staticmethod
+    def _sub(run: Run, memory: SimilarityMemory, now: Snapshot, epoch: float) -> str:
+        beside = "" if memory.other is None else f"with {memory.other.name} at epoch {epoch_of(memory.other, epoch):g}"
+        what = "correlations of outputs" if memory.by == "activations" else "cosines of weights"
+        return about(run, memory.layer, epoch, beside, what, dead_words(memory.layer, now.live))
+
+    def templates(self, run: Run, memory: SimilarityMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
+        networks = [] if memory.other is None else [run.name, memory.other.name]
+        noun = units(memory.layer)
+        return {
+            "figures": {
+                "graph": figures.graph(theme, noun[:-1], memory.n_clusters, networks),
+                "components": figures.components(theme, memory.n_units),
+                "weights": figures.weight_distribution(theme, BINS),
+            },
+            "texts": figures.texts(memory.n_units, noun, memory.layer.name, memory.by),
+            "lists": {"similarity-groups": figures.group_list(theme, memory.n_clusters, networks)},
+        }
+
+
+def merged(run: Run, memory: SimilarityMemory, epoch: float) -> Snapshot:
+    """The layer, and below it that of the other network where there is one."""
+    here = snapshot(run, memory.layer, epoch)
+    if memory.other is None or memory.other_layer is None:
+        return here
+    there = snapshot(memory.other, memory.other_layer, epoch_of(memory.other, epoch))
+    return Snapshot(
+        weights=np.vstack([here.weights, there.weights]),
+        norms=np.concatenate([here.norms, there.norms]),
+        live=np.concatenate([here.live, there.live]),
+        problem=here.problem or there.problem,
+    )
+
+
+def cosines_of(now: Snapshot) -> np.ndarray:
+    """(n_units, n_units); −1 for pairs with a unit that has no direction."""
+    if now.live.all():
+        return cosine_matrix(now.weights)
+    full = np.full((len(now.live), len(now.live)), -1.0)
+    full[np.ix_(now.live, now.live)] = cosine_matrix(now.vectors)
+    return full
+
+
+def correlations_of(evaluator: Evaluator, run: Run, layer: LayerInfo, epoch: float) -> tuple[np.ndarray, np.ndarray]:
+    """Correlations of the units' outputs, and which units' outputs vary at all."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "correlations.npy"
+        *_, told = evaluator.ask("correlations", run=run.id, layer=layer.name, epoch=epoch, path=str(path))
+        matrix = np.load(path, allow_pickle=False).astype(np.float64)
+    varies = np.ones(len(matrix), dtype=bool)
+    varies[told["constant"]] = False
+    return matrix, varies
+
+
+def graph_rows(weights: np.ndarray, live: np.ndarray, memory: SimilarityMemory) -> dict[str, Any]:
+    """What the cutoff slider needs: edges to draw, and counts at each of its stops."""
+    n = len(weights)
+    tree = spanning_edges(weights)
+    shown = drawn_edges(weights, max(DRAWN, n - 1))
+    curve = component_curve(weights)
+    found = edge_weight_distribution(weights, memory.width, BINS)
+    pairs = n * (n - 1) / 2
+    upper = weights[np.triu_indices(n, 1)]
+    # Counted from above, with room for the rounding of a weight that equals a stop.
+    stops = CUTOFFS - figures.SAME_WEIGHT
+    every = pairs - np.searchsorted(np.sort(upper), stops)
+    groups = components_at(curve, stops) - int((~live).sum())
+    largest = largest_component(tree, stops)
+    return {
+        "found": [group_words(int(count), int(most)) for count, most in zip(groups, largest, strict=True)],
+        "inner": inner_words(memory.width),
+        "ends": shown.pairs.ravel(),
+        "edge_weights": shown.weights,
+        "joins": curve.joins,
+        "groups": groups,
+        "edges_all": every.astype(int),
+        "edges_drawn": (shown.weights[:, None] >= stops).sum(axis=0),
+        "counts": found.counts / pairs,
+        "reverse_cdf": found.reverse_cdf,
+        "orthogonal": found.orthogonal,
+    }
+
+
+def node_rows(now: Snapshot, memory: SimilarityMemory) -> dict[str, Any]:
+    positions = np.where(now.live[:, None], memory.positions, np.nan)
+    labels = memory.labels if memory.labels is not None else np.zeros(memory.n_units, dtype=int)
+    n_groups = memory.n_clusters if memory.other is None else 2
+    counts = np.bincount(labels, minlength=n_groups)
+    return {
+        "x": positions[:, 0],
+        "y": positions[:, 1],
+        # Area grows with the norm; the smallest can still be pointed at.
+        "sizes": 4 + 12 * np.sqrt(now.norms / now.norms.max()),
+        "norms": now.norms,
+        "labels": labels,
+        "group_lines": [units(memory.layer, int(count)) for count in counts],
+    }
+
+
+def group_words(count: int, largest: int) -> str:
+    if count == 1:
+        return "hang together as one group"
+    return "stand alone, each for itself" if largest == 1 else f"form {count} groups; the largest holds {largest}"
+
+
+def inner_words(width: float) -> list[str]:
+    """Each stop of the slider as an inner product; at 0, and below −1, any pair is joined."""
+    inner = [cutoff_inner_product(float(c), width) if c > 0 else -np.inf for c in CUTOFFS]
+    return ["any" if value <= -1 else f"≥ {value:.2f}".replace("-", "\N{MINUS SIGN}") for value in inner]
+
+
+def blank(n_units: int) -> dict[str, Any]:
+    """A row without anything in it, so that every row has all names."""
+    n_pairs = n_units * (n_units - 1) // 2
+    n_edges = min(max(DRAWN, n_units - 1), n_pairs)
+    nothing = np.full(n_units, np.nan)
+    return {
+        "problem": "",
+        "sub": "",
+        **dict.fromkeys(("inner", "found"), [""] * len(CUTOFFS)),
+        "ends": np.zeros(2 * n_edges, dtype=int),
+        "edge_weights": np.full(n_edges, -1.0),
+        "joins": np.full(n_units - 1, np.nan),
+        **dict.fromkeys(("groups", "edges_all", "edges_drawn"), np.zeros(len(CUTOFFS), dtype=int)),
+        "counts": np.full(BINS, np.nan),
+        "reverse_cdf": np.full(BINS + 1, np.nan),
+        "orthogonal": np.nan,
+        **dict.fromkeys(("x", "y", "sizes", "norms"), nothing),
+        "labels": np.zeros(n_units, dtype=int),
+        "group_lines": [""] * 64,
+    }
