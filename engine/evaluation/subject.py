@@ -1,5 +1,6 @@
 """A recorded network, brought back to life at one epoch, with the examples to measure it on."""
 
+import copy
 import os
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -72,18 +73,18 @@ class Subjects:
         """
         run = self.store.run(run_id)
         loaded = self._load(run)
-        state = run.state_dict(epoch)
+        # A network of its own for each question: questions are worked on in turns, and about different epochs.
+        model = copy.deepcopy(loaded.model)
         try:
-            loaded.model.load_state_dict(state)
+            model.load_state_dict(run.state_dict(epoch))
         except RuntimeError as error:
             raise CannotEvaluate(
                 f"{run.name}: the network built for it does not fit its recorded weights ({_first_line(error)}). "
                 "Name the right one with --model module:callable."
             ) from None
-        loaded.model.eval()
         inputs, targets = loaded.held_out
         return Subject(
-            model=loaded.model,
+            model=model.eval(),
             epoch=epoch,
             inputs=inputs,
             targets=targets,

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 from prunescope.app import guard
+from prunescope.app.experiments import ONE
 from prunescope.app.server import create_app
 from prunescope.app.settings import Settings
 from prunescope.engine.store import Store

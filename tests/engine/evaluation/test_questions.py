@@ -62,6 +62,17 @@ def test_every_line_has_an_answer_before_any_is_refined(subjects, asked):
     assert all(a["seen"] < a["total"] for a in answers[: 2 + RANDOM_ROUNDS])
 
 
+def test_questions_about_two_epochs_do_not_disturb_each_other(subjects, asked):
+    def ask(epoch):
+        return sensitivity(subjects, asked | {"epoch": epoch, "criterion": "l2", "layers": ["fc1", "fc2"]})
+
+    alone = {epoch: list(ask(epoch)) for epoch in (0.0, 2.0)}
+    first, second = ask(0.0), ask(2.0)
+    in_turns = [(next(first), next(second)) for _ in range(2)]
+    assert [pair[0] for pair in in_turns] == alone[0.0]
+    assert [pair[1] for pair in in_turns] == alone[2.0]
+
+
 def test_layers_together_end_with_nothing_left(subjects, asked):
     *_, last = curves(subjects, asked | {"layers": ["fc1", "fc2"], "criteria": ["l2"]})
     assert last["removed"][0] == 0 and last["removed"][-1] == 36
