@@ -45,11 +45,17 @@ def slow_hits(plan: Plan, values: Values, targets: Tensor, spans: Sequence[Span]
 
 
 def fast_hits(
-    plan: Plan, inputs: Tensor, targets: Tensor, spans: Sequence[Span], fast: Fast, tolerance: float
+    plan: Plan,
+    inputs: Tensor,
+    targets: Tensor,
+    spans: Sequence[Span],
+    fast: Fast,
+    tolerance: float,
+    part: int,
 ) -> Ints:
     """(n_spans,) correct answers by margins, the doubtful ones evaluated anew."""
     counts = np.zeros(len(spans), dtype=np.int64)
-    values = plan.program.before(quick_layout(plan, inputs))
+    values = plan.program.before_in_parts(quick_layout(plan, inputs), part)
     for margins, examples in fast(plan, values, targets, spans):
         if not float(margins.abs().amin()) > tolerance:  # nan is not
             doubtful = ~(margins.abs() > tolerance)

@@ -6,7 +6,7 @@ for a batch and `Program.after` re-runs the rest for each mask.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -50,6 +50,15 @@ class Program:
                 if self.last_use[used] is node and used not in self.live:
                     del values[used]
         return {node: values[node] for node in self.live}
+
+    def before_in_parts(self, inputs: Tensor, part: int) -> Values:
+        """`before`, some examples at a time where that is possible: their values then stay in a cache."""
+        (kept,) = self.live if len(self.live) == 1 else (None,)
+        if kept is None or kept.op == "placeholder" or part >= len(inputs):
+            return self.before(inputs)
+        parts = [self.before(piece)[kept] for piece in inputs.split(part)]
+        whole = all(isinstance(p, Tensor) and p.ndim for p in parts)
+        return {kept: torch.cat(parts)} if whole else self.before(inputs)
 
     def after(self, values: Values, masks: Mapping[fx.Node, Tensor]) -> Tensor:
         """The network's output (examples, classes) for one mask.
@@ -153,8 +162,19 @@ def as_index(channels: np.ndarray, device: torch.device) -> Tensor:
     return torch.as_tensor(np.array(channels, dtype=np.int64), device=device)
 
 
-def footprint(program: Program, inputs: Tensor) -> int:
-    """Bytes an example needs while it passes through, about: what is live, and a few of the largest values.
+class Footprint(NamedTuple):
+    """Bytes an example needs, about.
+
+    passing : while it passes through the network: what is live, and a few of the largest values
+    live : what is kept of it before the readers
+    """
+
+    passing: int
+    live: int
+
+
+def footprint(program: Program, inputs: Tensor) -> Footprint:
+    """What an example needs, from two of them.
 
     Raises PruningError if the network cannot read these inputs, with the network's own words.
     """
@@ -177,7 +197,8 @@ def footprint(program: Program, inputs: Tensor) -> int:
         for used in node.all_input_nodes:
             if program.last_use[used] is node:
                 del values[used]
-    return -(-(live + 4 * largest) // max(1, len(few)))
+    count = max(1, len(few))
+    return Footprint(passing=-(-(live + 4 * largest) // count), live=-(-live // count))
 
 
 def upto(network: Network, node: fx.Node | None) -> Program:

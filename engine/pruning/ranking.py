@@ -149,7 +149,7 @@ def _taylor(network: Network, layer: str, inputs: Tensor, targets: Tensor) -> Fl
     program = upto(network, None)
     weight = module.weight
     total = torch.zeros_like(weight, dtype=torch.float64)
-    size = max(1, _CHUNK_BYTES // (4 * max(1, footprint(program, inputs))))
+    size = max(1, _CHUNK_BYTES // (4 * footprint(program, inputs).passing))
     weight.requires_grad_(True)
     try:
         for start in range(0, len(inputs), size):
@@ -176,7 +176,7 @@ def _moments(network: Network, layer: str, inputs: Tensor) -> dict[str, Floats]:
     """Statistics of a unit's output, behind its BatchNorm and activation, over examples and positions."""
     node = _behind(network, layer)
     program = upto(network, node)
-    size = max(1, _CHUNK_BYTES // max(1, footprint(program, inputs)))
+    size = max(1, _CHUNK_BYTES // footprint(program, inputs).passing)
     sums = dict.fromkeys(("mean", "l1", "square", "zeros"), 0.0)
     count = 0
     with torch.inference_mode():

@@ -25,6 +25,8 @@ from torch import Tensor, nn
 
 # What a chunk of examples may take while it passes through the network.
 _CHUNK_BYTES = 256 << 20
+# … and what keeps it in the last-level cache there.
+_PART_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,7 @@ class Work:
     Attributes
     ----------
     chunk : examples at a time
+    part : examples that pass through the network at once, where they need not be a chunk
     fast, tolerance : the fast way, if this network allows one, and the margin it decides by
     path : the name of the way, as results carry it
     """
@@ -42,6 +45,7 @@ class Work:
     inputs: Tensor
     targets: Tensor
     chunk: int
+    part: int
     fast: Fast | None
     tolerance: float
     path: str
@@ -70,7 +74,8 @@ def prepare(
     network = trace(model, inputs.ndim)
     plan = make_plan(network, order, levels)
     with torch.inference_mode():
-        size = max(1, min(len(targets), _CHUNK_BYTES // max(1, footprint(plan.program, inputs))))
+        need = footprint(plan.program, inputs)
+        size = max(1, _CHUNK_BYTES // need.passing)
         device = plan.program.device
         logits = upto(network, None).before(inputs[:1].to(device))
         _check_classes(targets, next(iter(logits.values())))
@@ -82,11 +87,14 @@ def prepare(
             bound = tolerance(plan, inputs[few].to(device), targets[few].to(device), spans, fast)
             if in_cache:
                 size = min(size, examples_in_cache(plan, inputs[few].to(device)))
+            else:  # what passes through goes in parts; what is kept is held in a few forms
+                size = max(1, _CHUNK_BYTES // (4 * need.live))
     return Work(
         plan=plan,
         inputs=inputs,
         targets=targets,
-        chunk=chunk or size,
+        chunk=min(chunk or size, len(targets)),
+        part=max(1, _PART_BYTES // need.passing),
         fast=fast,
         tolerance=bound,
         path=path,
@@ -119,7 +127,7 @@ def count(work: Work, spans: Sequence[Span], starts: range) -> Iterator[tuple[in
             if work.fast is None:
                 hits = slow_hits(work.plan, work.plan.program.before(inputs), targets, spans)
             else:
-                hits = fast_hits(work.plan, inputs, targets, spans, work.fast, work.tolerance)
+                hits = fast_hits(work.plan, inputs, targets, spans, work.fast, work.tolerance, work.part)
         yield len(targets), hits
 
 

@@ -1,6 +1,6 @@
 """The accuracy curve beside the naive loop and beside Torch-Pruning's remove-and-evaluate loop, in one run.
 
-    python tests/benchmarks/bench_pruning.py [--examples 10000] [--conv-examples 400] [--json]
+    python tests/benchmarks/bench_pruning.py [--examples 10000] [--conv-examples 1000] [--json]
 
 CPU time on one thread (time.process_time), the same examples, the same order, every level; counts must be
 equal. Naive: units are zeroed one after another in a copy, which is evaluated whole at each level, in the
@@ -161,7 +161,7 @@ def row(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--examples", type=int, default=10_000, help="for LeNet-300-100")
-    parser.add_argument("--conv-examples", type=int, default=400, help="for Conv-2, whose naive loop is slow")
+    parser.add_argument("--conv-examples", type=int, default=1000, help="for Conv-2, whose naive loop is slow")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
