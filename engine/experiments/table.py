@@ -23,6 +23,7 @@ STATES = ("queued", "running", "paused", "done", "failed", "cancelled")
 # After so many deaths of its process a run is not tried again.
 ATTEMPTS_ALONE = 4
 _SCHEMA = """
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS cells(
     key TEXT PRIMARY KEY, position REAL NOT NULL, cell TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'queued',
     wish TEXT NOT NULL DEFAULT '', attempt INTEGER NOT NULL DEFAULT 0, crashes INTEGER NOT NULL DEFAULT 0,
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS cells(
     result TEXT NOT NULL DEFAULT '{}');
 CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 INSERT OR IGNORE INTO facts VALUES('version', '0'), ('paused', '0');
+COMMIT;
 """
 _COLUMNS = "key, position, cell, state, wish, attempt, crashes, run_id, error, begun, ended, seconds, result"
 
@@ -68,12 +70,16 @@ class Table:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
         self._lock = threading.RLock()
+        self._database: Any = None
         try:
             self._database = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
             self._database.execute("PRAGMA trusted_schema=OFF")
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.executescript(_SCHEMA)
+            # No write-ahead log: one file, readable in a folder that nobody may write, and few writes a second.
+            if not self._database.execute("SELECT 1 FROM sqlite_master WHERE name='facts'").fetchone():
+                self._database.executescript(_SCHEMA)
         except sqlite3.Error as error:
+            if self._database is not None:
+                self._database.close()
             raise StoreError(f"{self._path}: the run table cannot be opened ({error}).") from error
 
     def close(self) -> None:
@@ -97,17 +103,15 @@ class Table:
 
     def rows(self) -> list[Row]:
         """All rows, in the order in which they will run."""
-        with self._lock:
-            found = self._database.execute(f"SELECT {_COLUMNS} FROM cells ORDER BY position, key").fetchall()  # noqa: S608
+        found = self._read(f"SELECT {_COLUMNS} FROM cells ORDER BY position, key")  # noqa: S608 - our own names
         return [self._row(values) for values in found]
 
     def row(self, key: str) -> Row:
         """One row; StoreError if there is none."""
-        with self._lock:
-            found = self._database.execute(f"SELECT {_COLUMNS} FROM cells WHERE key=?", (key,)).fetchone()  # noqa: S608
-        if found is None:
-            raise StoreError(f"no run {key!r} in this experiment; `experiments show` lists them.")
-        return self._row(found)
+        found = self._read(f"SELECT {_COLUMNS} FROM cells WHERE key=?", key)  # noqa: S608 - our own names
+        if not found:
+            raise StoreError(f"no run {key!r} in this experiment; `experiments show --json` lists them.")
+        return self._row(found[0])
 
     def add(self, cells: Iterable[Cell]) -> None:
         """Queue cells behind the others; those that are there already stay as they are."""
@@ -131,11 +135,8 @@ class Table:
 
     def wish(self, key: str, attempt: int) -> str:
         """What is wanted of a running task: "" to go on, "stop" also when a newer attempt began."""
-        with self._lock:
-            found = self._database.execute("SELECT wish, attempt FROM cells WHERE key=?", (key,)).fetchone()
-        if found is None or found[1] != attempt:
-            return "stop"
-        return "stop" if found[0] else ""
+        found = self._read("SELECT wish, attempt FROM cells WHERE key=?", key)
+        return "" if found and found[0] == ("", attempt) else "stop"
 
     def finish(self, key: str, result: Mapping[str, Any]) -> None:
         """The run is done."""
@@ -231,8 +232,15 @@ class Table:
         raise StoreError(f"{key} is {self.row(key).state}: only a run that is {' or '.join(changes)} can {verb}.")
 
     def _fact(self, name: str) -> str:
+        return str(self._read("SELECT value FROM facts WHERE name=?", name)[0][0])
+
+    def _read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._lock:
-            return str(self._database.execute("SELECT value FROM facts WHERE name=?", (name,)).fetchone()[0])
+            try:
+                found: list[tuple[Any, ...]] = self._database.execute(query, values).fetchall()
+            except sqlite3.Error as error:
+                raise StoreError(f"{self._path}: the run table cannot be read ({error}).") from error
+        return found
 
     @contextmanager
     def _change(self) -> Iterator[Any]:

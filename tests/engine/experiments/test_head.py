@@ -1,0 +1,79 @@
+"""Experiments started from a page: a process of their own, one at a time, that outlives its starter."""
+
+import pytest
+from prunescope.engine.experiments.checks import experiment_from
+from prunescope.engine.experiments.folder import Experiments
+from prunescope.engine.experiments.head import LOG, ensure_head, launch_experiment, main, turn
+from prunescope.engine.experiments.summary import summarise
+
+RECIPE = {
+    "kind": "sweep", "name": "small", "run": {"dataset": "xord", "model": "mlp", "hidden": [4], "epochs": 1},
+    "sweep": {"grid": {"lr": [0.1, 0.01]}},
+}  # fmt: skip
+
+
+def test_an_experiment_is_launched_and_followed_from_outside(store, wait_for):
+    name = launch_experiment(store, experiment_from(RECIPE), command="from the browser")
+    described = Experiments(store).open(name)
+    wait_for(lambda: summarise(store, described).state == "done", seconds=300)
+    assert described.command == "from the browser"
+    assert summarise(store, described).counts["done"] == 2
+    ensure_head(store, described)  # nothing is left: it ends by itself
+    assert (described.path / LOG).exists()
+
+
+def test_a_second_head_leaves_the_experiment_to_the_first(store, monkeypatch):
+    from prunescope.engine.store.locks import RunLock
+
+    described = Experiments(store).create(experiment_from(RECIPE))
+    lock = RunLock(described.path)
+    try:
+        assert main(["--logdir", str(store.root), "--experiment", described.id]) == 0
+        monkeypatch.setattr("subprocess.Popen", None)  # would be called
+        ensure_head(store, described)
+    finally:
+        lock.release()
+    assert summarise(store, described).counts["queued"] == 2
+
+
+def test_heads_take_turns(store):
+    from threading import Thread
+
+    Experiments(store).create(experiment_from(RECIPE))
+    order = []
+
+    def second():
+        with turn(store):
+            order.append("second")
+
+    with turn(store):
+        waiting = Thread(target=second)
+        waiting.start()
+        waiting.join(0.3)
+        order.append("first")
+    waiting.join()
+    assert order == ["first", "second"]
+
+
+def test_an_executor_that_is_not_there_makes_nothing(store):
+    with pytest.raises(ValueError, match="not supported"):
+        launch_experiment(store, experiment_from(RECIPE), executor="tcp://x:1")
+    assert not store.root.exists()
+
+
+def test_an_unknown_experiment_is_exit_code_1(store, capsys):
+    assert main(["--logdir", str(store.root), "--experiment", "none"]) == 1
+    assert "no experiment 'none'" in capsys.readouterr().out
+
+
+def test_a_finished_experiment_is_read_in_a_folder_that_nobody_may_write(compute, store, monkeypatch):
+    summary = compute("sweep", {"grid": {"epochs": [1]}})
+    described = Experiments(store).open(summary.id)
+    paths = [described.path, described.path / "table.sqlite"]
+    for path in paths:
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    try:
+        assert summarise(store, described) == summary
+    finally:
+        for path in paths:
+            path.chmod(0o700 if path.is_dir() else 0o600)
