@@ -26,6 +26,7 @@ KEEP_ALIVE_SECONDS = 10.0
 """A comment in a silent stream, so that nothing between here and the page thinks it dead."""
 GONE_SECONDS = 1.0
 """Between two checks whether the page behind a silent stream is still there."""
+RETRY_MILLISECONDS = 500
 MAX_STREAMS = 32
 """A stream holds a thread of the server. The tabs of one browser share one."""
 
@@ -95,7 +96,9 @@ class Live:
         """Yield the event stream of one page until it is gone or the server stops."""
         self.scan()
         seq, runs, _ = self.since(0)
-        yield _event({"boot": self.boot, "version": seq, "runs": runs, "experiments": self.experiments()}, "hello")
+        # A page that loses this server asks again so often; browsers would wait three seconds.
+        told = {"boot": self.boot, "version": seq, "runs": runs, "experiments": self.experiments()}
+        yield f"retry: {RETRY_MILLISECONDS}\n{_event(told, 'hello')}"
         spoke = time.monotonic()
         while not (self.stopping or gone()):
             self._wait(seq)

@@ -28,6 +28,7 @@ from prunescope.engine.store import LayerInfo, Store
 FAN_IN = 576
 PERIOD_MS = 500
 GIVE_UP_SECONDS = 20.0
+CATCH_UP_SECONDS = 120.0
 SIZES = {(64, 40): 150, (512, 200): 450}
 """(units, epochs before the measured ones) → median to reach, ms."""
 
@@ -133,7 +134,8 @@ def course(
 
 def caught_up(page: Any, epoch: float) -> None:
     """Wait until a page shows the newest epoch: what it had to make up for is no part of an update."""
-    while not page.evaluate("epoch => window.painted[epoch]", epoch):
+    end = time.time() + CATCH_UP_SECONDS
+    while not page.evaluate("epoch => window.painted[epoch]", epoch) and time.time() < end:
         page.wait_for_timeout(100)
 
 
