@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 from prunescope.app import guard
+from prunescope.app.experiments import ONE
 from prunescope.app.server import create_app
 from prunescope.app.settings import Settings
 from prunescope.engine.store import Store
@@ -157,7 +158,7 @@ def test_read_only_refuses_every_change_even_with_the_token(
 
 def test_every_route_that_accepts_a_post_is_known_to_these_tests(app: Dash) -> None:
     posts = {path for path, method in every_route(app) if method == "POST"}
-    reading = {"/_dash-update-component", "/api/x"}
+    reading = {"/_dash-update-component", "/api/export/pdf", "/api/x"}
     runs = {"/api/runs", "/api/validate", "/api/runs/x/control"}
     assert posts - reading == runs | {
         "/api/experiments", "/api/experiments/validate", "/api/experiments/x/control"
