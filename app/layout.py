@@ -201,7 +201,7 @@ def register(app: Dash, store: Store, settings: Any) -> None:
     """Give the page its shell, its rows, and the drawing library's other half."""
     app.index_string = index_string()
     row_server = rows.register(app.server, store, Evaluator(store.root, model=settings.model, data=settings.data))
-    routes.register(app.server, store, row_server, FIGURES)
+    routes.register(app.server, store, row_server, FIGURES, lambda: page(settings))
 
     @app.server.get("/api/plotly-full.js")
     def plotly_full() -> Response:

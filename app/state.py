@@ -297,6 +297,17 @@ KEYS: tuple[Key, ...] = (
         pages=("similarity",),
     ),
     Key(
+        name="emb",
+        kind="choice",
+        label="Another embedding",
+        default="none",
+        choices=(("none", "none"), ("tsne", "t-SNE"), ("mds", "MDS"), ("isomap", "Isomap"), ("spectral", "spectral")),
+        reach="rows",
+        pages=("similarity",),
+        help="Computed when chosen, for the epoch shown then.",
+    ),
+    Key(name="embat", kind="number", label="Embedded at", default=-1, minimum=-1, reach="rows"),
+    Key(
         name="rank",
         kind="number",
         label="Subspace of r directions",

@@ -63,11 +63,19 @@ window.prunescope = window.prunescope || {};
       if (!feed.epochs.length) continue;
       const cursor = ps.cursor(feed);
       fillTexts(feed, cursor, local);
-      for (const box of boxes) if (feed.figures[box.dataset.figure]) drawFigure(box, feed, cursor, local);
+      for (const box of boxes) if (feed.figures[box.dataset.figure]) attempt(box, feed, cursor, local);
     }
     for (const box of boxes) box.classList.toggle("is-unused", feeds[0].epochs.length > 0 && !feeds.some((feed) => feed.figures[box.dataset.figure]));
     const feed = feeds[0];
     if (feed.epochs.length && page === pageElement()) document.documentElement.dataset.drawn = `${feed.name} ${feed.epochs[ps.cursor(feed)]} ${feed.epochs.length}`;
+  }
+
+  // A figure that cannot be drawn says so in its place, and the others are drawn all the same.
+  function attempt(box, feed, cursor, local) {
+    let problem = "";
+    try { drawFigure(box, feed, cursor, local); }
+    catch (error) { problem = `This figure could not be drawn: ${error.message}. Reload the page; if it stays, please report it.`; }
+    if ((box.dataset.failed || "") !== problem) { if (problem) box.dataset.failed = problem; else delete box.dataset.failed; }
   }
 
   function say(page, feeds) {

@@ -6,7 +6,8 @@ window.prunescope = window.prunescope || {};
     running: ["pause", "stop"], paused: ["resume", "stop"], interrupted: ["resume", "rerun"], stopped: ["resume", "rerun"],
     failed: ["resume", "rerun"], done: ["rerun"], queued: ["stop"], "not responding": ["stop"],
   };
-  const WORDS = { pause: "Pause", resume: "Resume", stop: "Stop", rerun: "Run again", delete: "Delete", rename: "Rename" };
+  const WORDS = { pause: "Pause", resume: "Resume", stop: "Stop", rerun: "Run again", delete: "Delete", rename: "Rename", colour: "Colour", export: "Export" };
+  const COLOURS = "prunescope.colours";
   let filter = "";
   const items = new Map();
 
@@ -25,10 +26,44 @@ window.prunescope = window.prunescope || {};
 
   // A run keeps its colour for as long as it exists: the colour comes from its name, not from its place.
   ps.runColour = function (id) {
+    const chosen = colours()[id];
+    if (Number.isInteger(chosen) && chosen >= 0 && chosen < 8) return `var(--data-${chosen})`;
     let sum = 0;
     for (const letter of id) sum = (sum * 31 + letter.codePointAt(0)) >>> 0;
     return `var(--data-${sum % 8})`;
   };
+
+  // Or by choice, which this browser remembers.
+  function colours() { try { return JSON.parse(localStorage.getItem(COLOURS) || "{}") || {}; } catch { return {}; } }
+  function pickColour(id) {
+    const paint = (index) => {
+      const now = colours();
+      if (index === null) delete now[id]; else now[id] = index;
+      try { localStorage.setItem(COLOURS, JSON.stringify(now)); } catch { /* private mode */ }
+      items.get(id).dot.style.background = ps.runColour(id);
+      box.close();
+      ps.requestDraw();
+    };
+    const swatches = Array.from({ length: 8 }, (_, i) => { const swatch = ps.el("button", { type: "button", class: "swatch", "aria-label": `Colour ${i + 1} of 8`, onclick: () => paint(i) }); swatch.style.background = `var(--data-${i})`; return swatch; });
+    const box = ps.dialog(`Colour of “${ps.runs[id]?.name || id}”`, ps.el("div", { class: "swatches" }, ...swatches, ps.el("button", { type: "button", class: "small", onclick: () => paint(null) }, "By itself")));
+  }
+  function exportRun(id) {
+    const link = (format) => `/api/travel?${new URLSearchParams({ run: id, format })}`;
+    const fetched = (format) => async (event) => {
+      event.preventDefault();
+      box.close();
+      ps.toast(format === "zip" ? "Packing the run …" : "Writing the pages: what is not measured yet is measured now …");
+      try {
+        const answer = await fetch(link(format));
+        if (!answer.ok) { const told = await answer.json().catch(() => ({})); throw new Error([told.error, told.do].filter(Boolean).join(" ") || `The server answered ${answer.status}.`); }
+        ps.save(await answer.blob(), `${id}.${format}`);
+        ps.toast(`Saved ${id}.${format}.`);
+      } catch (problem) { ps.toast(`Export failed: ${problem.message}`); }
+    };
+    const box = ps.dialog(`Export “${ps.runs[id]?.name || id}”`, ps.el("dl", { class: "keys" },
+      ps.el("dt", {}, ps.el("a", { href: link("html"), onclick: fetched("html") }, "One HTML file")), ps.el("dd", {}, "all pages, opens anywhere, needs no server"),
+      ps.el("dt", {}, ps.el("a", { href: link("zip"), onclick: fetched("zip") }, "ZIP of the run")), ps.el("dd", {}, "for prunescope import on another machine")));
+  }
 
   ps.drawRuns = function () {
     const list = document.getElementById("runs-list");
@@ -107,10 +142,13 @@ window.prunescope = window.prunescope || {};
     const name = el("span", { class: "run-name" });
     const state = el("span", { class: "run-state" });
     const bar = el("span", { class: "run-bar" }, el("i"));
-    const pick = el("button", { type: "button", class: "run-pick", onclick: () => choose(id), ondblclick: () => solo(id) }, dot, name, state, bar);
+    // A click on the dot of the chosen run offers other colours; the button "Colour" is the same for the keyboard.
+    dot.title = "Colour";
+    const pick = el("button", { type: "button", class: "run-pick", ondblclick: () => solo(id),
+      onclick: (event) => (event.target === dot && ps.view().run === id ? pickColour(id) : choose(id)) }, dot, name, state, bar);
     const box = el("input", { type: "checkbox", class: "run-tick", "aria-label": `Compare ${id}`, title: "Lay over others on the page Compare", onchange: () => tick(id, box.checked) });
     const actions = el("div", { class: "run-actions" });
-    return { box: el("li", { "data-run": id }, pick, box, actions), tick: box, name, state, bar, pick, actions, shown: "" };
+    return { box: el("li", { "data-run": id }, pick, box, actions), tick: box, dot, name, state, bar, pick, actions, shown: "" };
   }
 
   function set(node, text) { if (node.textContent !== text) node.textContent = text; }
@@ -128,11 +166,11 @@ window.prunescope = window.prunescope || {};
     item.pick.title = run.message || "";
     // A run of somebody's own training loop is steered there, not here.
     const steered = run.kind === "train" ? ACTIONS[run.status] || [] : [];
-    const wanted = chosen ? [...steered, "rename", "delete"].join() : "";
+    const wanted = chosen ? [...steered, "rename", "colour", "export", "delete"].join() : "";
     if (item.shown !== wanted) {
       item.shown = wanted;
       item.actions.replaceChildren(...(wanted ? wanted.split(",") : []).map((action) =>
-        ps.el("button", { type: "button", class: "small", "data-action": action, onclick: () => ps.control(id, action) }, WORDS[action])));
+        ps.el("button", { type: "button", class: "small", "data-action": action, onclick: () => (action === "colour" ? pickColour(id) : action === "export" ? exportRun(id) : ps.control(id, action)) }, WORDS[action])));
     }
     if (run.status === "failed" || run.status === "damaged") item.box.dataset.why = run.message || "";
   }

@@ -85,7 +85,7 @@ window.prunescope = window.prunescope || {};
     const sidebar = () => app.classList.toggle("without-sidebar", !ps.view().sidebar);
     sidebar();
     ps.onView((changed) => {
-      if (changed.includes("page")) { showPage(); ps.refresh(); }
+      if (changed.includes("page")) { showPage(); ps.showFull(); ps.refresh(); }
       if (changed.includes("theme")) { showTheme(); ps.refresh(); }
       if (changed.includes("sidebar")) sidebar();
     });

@@ -3,15 +3,15 @@
 import re
 import secrets
 import shutil
-import sqlite3
 import stat
 import tempfile
 import zipfile
-from contextlib import closing
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from prunescope.app.exporting.collect import ExportError
 from prunescope.engine.store import Run, Store, StoreError
+from prunescope.engine.store.copying import copy_database
 
 # What makes a run; locks, heartbeats, requests and the space kept free for emergencies belong to its machine.
 VALUE = r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{1,64}\.val"
@@ -26,7 +26,7 @@ _EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 _CHUNK = 1 << 20
 
 
-def pack(run: Run, path: Path) -> None:
+def pack(run: Run, path: Path | IO[bytes]) -> None:
     """Write the run's folder to a ZIP; a run that is being written is packed as of its last snapshot.
 
     Raises
@@ -36,19 +36,12 @@ def pack(run: Run, path: Path) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "cache.db"
-        source = run.path / DATABASE
         try:
-            # SQLite's own copy: whole and consistent while a writer goes on.
-            address = f"{source.resolve().as_uri()}?mode=ro"
-            with closing(sqlite3.connect(address, uri=True)) as there, closing(sqlite3.connect(copy)) as here:
-                there.backup(here)
-                values = here.execute("SELECT filename FROM Cache WHERE filename IS NOT NULL").fetchall()
-        except sqlite3.Error as error:
-            raise ExportError(
-                f"{run.id}: its database cannot be copied ({error}). Look at prunescope runs show."
-            ) from None
+            values = copy_database(run.path, copy)
+        except StoreError as error:
+            raise ExportError(f"{error}. Look at prunescope runs show {run.id}.") from None
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
-            for name in sorted(_names(run.path, {f"store/{name}" for (name,) in values})):
+            for name in sorted(_names(run.path, {f"store/{name}" for name in values})):
                 item = zipfile.ZipInfo(f"{run.id}/{name}", _EPOCH_OF_ZIP)
                 item.compress_type = zipfile.ZIP_DEFLATED
                 item.external_attr = 0o600 << 16

@@ -93,7 +93,7 @@ def draw(jobs: Sequence[tuple[dict[str, Any], str]]) -> list[bytes]:
         root = ["--no-sandbox"] if sys.platform.startswith("linux") and os.geteuid() == 0 else []
         command = [browser, *FLAGS, *root, f"--user-data-dir={folder}/profile", path.as_uri()]
         try:
-            done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603
+            done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603 - a browser that the user has installed
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ExportError(
                 f"{browser} did not draw the figure ({type(error).__name__}). Name another in {VARIABLE}."

@@ -1,9 +1,12 @@
 """Export for the page: the server sets the figure for paper, the browser draws it."""
 
+import json
+import tempfile
+from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, request
-from prunescope.app.exporting import pdf
+from flask import Blueprint, Response, request, send_file
+from prunescope.app.exporting import archive, pdf, travel
 from prunescope.app.exporting.catalog import Entry
 from prunescope.app.exporting.collect import ExportError, collect
 from prunescope.app.exporting.document import WRITTEN, Document
@@ -15,7 +18,7 @@ from prunescope.app.wire import plain
 from prunescope.engine.store import Store, StoreError
 
 
-def register(server: Any, store: Store, rows: RowServer, figures: dict[str, Entry]) -> None:
+def register(server: Any, store: Store, rows: RowServer, figures: dict[str, Entry], page: Callable[[], Any]) -> None:
     """Answer ``/api/export`` on a Flask app."""
     routes = Blueprint("export", __name__)
 
@@ -32,7 +35,8 @@ def register(server: Any, store: Store, rows: RowServer, figures: dict[str, Entr
             run = store.run(view["run"])
             document = Document(collect(rows, run, view, figures[figure]), style)
             if kind == "plot":
-                return document.plot
+                # In the order of the dictionary: the file's metadata is this text, from the shell as from here.
+                return Response(json.dumps(document.plot, ensure_ascii=False), mimetype="application/json")
             text = document.sidecar() if kind == "about" else document.written(kind)
         except (ValueError, StoreError, OSError) as error:
             return problem(422, str(error) or type(error).__name__)
@@ -56,6 +60,26 @@ def register(server: Any, store: Store, rows: RowServer, figures: dict[str, Entr
         except ExportError as error:
             return problem(501 if str(error) == pdf.INSTALL else 422, str(error))
         return _file(data, "application/pdf", "figure.pdf")
+
+    @routes.get("/api/travel")
+    def travelling() -> Any:
+        """A whole run as a file."""
+        kind = request.args.get("format", "")
+        if kind not in ("html", "zip"):
+            return problem(400, "This format is unknown.", kind[:40], "Use html or zip.")
+        try:
+            run = store.run(request.args.get("run", ""))
+            if kind == "html":
+                return _file(travel.as_html(rows, run, page()).encode(), "text/html", f"{run.id}.html")
+            # It has no name that could outlive it, and is gone when it is sent.
+            handle = tempfile.TemporaryFile()  # noqa: SIM115 - open until the answer is sent
+            archive.pack(run, handle)
+            handle.seek(0)
+            answer = send_file(handle, mimetype="application/zip", as_attachment=True, download_name=f"{run.id}.zip")
+            answer.call_on_close(handle.close)
+            return answer
+        except (ValueError, StoreError, OSError) as error:
+            return problem(422, str(error) or type(error).__name__)
 
     server.register_blueprint(routes)
 

@@ -1,6 +1,7 @@
 """How big a figure is on paper, and in which type: presets of the usual journals and screens."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -151,7 +152,7 @@ def read_style(raw: Mapping[str, str], prefix: str = "paper_") -> PaperStyle:
             continue
         try:
             given[name] = _read(name, text)
-        except (ValueError, RecursionError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             raise ValueError(f"{name}: {text[:40]!r} cannot be read.") from None
     return PaperStyle(**given)
 
@@ -166,7 +167,7 @@ def _read(name: str, text: str) -> Any:
             return tuple(sorted({int(part) for part in text.split(",")}))
         case "ranges":
             found = json.loads(text)
-            return {str(axis): [float(end) for end in ends][:2] for axis, ends in found.items()}
+            return {str(axis): [_finite(end) for end in ends][:2] for axis, ends in found.items()}
         case "camera":
             found = json.loads(text)
             return {str(scene): _numbers_only(camera) for scene, camera in found.items()}
@@ -176,4 +177,11 @@ def _read(name: str, text: str) -> Any:
 def _numbers_only(node: Any) -> Any:
     if isinstance(node, dict):
         return {str(key): _numbers_only(value) for key, value in node.items()}
-    return node if isinstance(node, str) and node in ("perspective", "orthographic") else float(node)
+    return node if isinstance(node, str) and node in ("perspective", "orthographic") else _finite(node)
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number

@@ -6,6 +6,7 @@ from prunescope.app.feeds.alignment import AlignmentFeed
 from prunescope.app.feeds.collapse import CollapseFeed
 from prunescope.app.feeds.compare import CompareFeed
 from prunescope.app.feeds.curve import CurveFeed
+from prunescope.app.feeds.embedding import EmbeddingFeed
 from prunescope.app.feeds.frames import FramesFeed
 from prunescope.app.feeds.groups import CosinesFeed, GroupsFeed
 from prunescope.app.feeds.joint import JointFeed
@@ -39,6 +40,7 @@ FEEDS: dict[str, Any] = {
     "similarity": SimilarityFeed(),
     "groups": GroupsFeed(),
     "cosines": CosinesFeed(),
+    "embedding": EmbeddingFeed(),
     "structure": StructureFeed(),
     "frames": FramesFeed(),
     "collapse": CollapseFeed(),

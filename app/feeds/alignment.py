@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from prunescope.app.feeds.others import epoch_of, other_run, same_layer
 from prunescope.app.feeds.words import chosen_layer, epoch_text, minus, signed, spelled, units
 from prunescope.app.figures import alignment as figures
 from prunescope.engine.geometry import angle_distribution, angle_null, match_clusters, weighted_null, z_score
@@ -29,6 +30,7 @@ class AlignmentMemory:
     percentile: float
     weighting: str
     normalisation: str
+    other: Run | None = None
     null: Any = None
     kept: int = 0
     labels: np.ndarray | None = None
@@ -47,7 +49,7 @@ def density(angles: np.ndarray, weights: np.ndarray) -> np.ndarray:
 class AlignmentFeed:
     """Angles to the nearest of k centres, with their null."""
 
-    keys = ("layer", "k", "pct", "weight", "normalise")
+    keys = ("layer", "k", "pct", "weight", "normalise", "with")
 
     def begin(self, run: Run, view: dict[str, Any]) -> AlignmentMemory:
         layer = chosen_layer(run, view["layer"])
@@ -58,7 +60,10 @@ class AlignmentFeed:
             percentile=float(view["pct"]),
             weighting=view["weight"],
             normalisation="center" if view["normalise"] == "centred" else "none",
+            other=other_run(run, view["with"]) if view["with"] else None,
         )
+        if memory.other is not None:
+            same_layer(run, memory.other, layer)
         weights = run.weights(layer.name, float(run.epochs[0]))
         found = self._distribution(memory, weights)
         memory.kept = int(found.kept.sum())
@@ -82,10 +87,11 @@ class AlignmentFeed:
     def row(self, run: Run, memory: AlignmentMemory, index: int, epoch: float) -> dict[str, Any]:
         layer = memory.layer
         weights = run.weights(layer.name, epoch)
+        beside = self._beside(memory, epoch)
         try:
             found = self._distribution(memory, weights)
         except ValueError as problem:
-            return self._empty(memory, epoch, str(problem))
+            return self._empty(memory, epoch, str(problem)) | beside
         labels, centers = found.labels, found.centers
         if memory.labels is not None:
             # Cluster 2 of this epoch is whatever cluster 2 of the last one became: colours keep their meaning.
@@ -105,7 +111,7 @@ class AlignmentFeed:
         noun = units(layer)
         label_left = found.mean > 40
         bars = np.histogram(np.clip(angles, 0, 89.999), EDGES, weights=counts)[0]
-        return {
+        return beside | {
             "bars": bars,
             "top": self._top(memory, float(bars.max())),
             "density": density(angles, counts),
@@ -132,6 +138,20 @@ class AlignmentFeed:
                 for size, mean in zip(sizes, means, strict=True)
             ],
         }
+
+    def _beside(self, memory: AlignmentMemory, epoch: float) -> dict[str, Any]:
+        """The other network's angles to its own centres, counted as many as this one's."""
+        if memory.other is None:
+            return {}
+        at = epoch_of(memory.other, epoch)
+        try:
+            found = self._distribution(memory, memory.other.weights(memory.layer.name, at))
+        except ValueError:
+            return {"density_other": np.full(len(GRID), np.nan), "label_other": f"{memory.other.name}: no angles"}
+        kept = found.kept
+        counts = found.weights[kept] * memory.kept / found.weights[kept].sum()
+        label = f"{memory.other.name}, {epoch_text(at)} · mean {found.mean:.1f}°"
+        return {"density_other": density(found.angles[kept], counts), "label_other": label}
 
     @staticmethod
     def _top(memory: AlignmentMemory, highest: float) -> float:
@@ -213,6 +233,7 @@ class AlignmentFeed:
                     theme,
                     view["against"],
                     units(memory.layer),
+                    beside=memory.other is not None,
                 ),
                 "ridge": figures.ridgeline(GRID, theme),
                 "sizes": figures.cluster_sizes(memory.n_clusters, theme, units(memory.layer)),

@@ -1,12 +1,11 @@
 """Neural collapse of the last layer over epochs, measured on training examples."""
 
-import html
-import textwrap
 from typing import Any
 
 import numpy as np
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.figures import collapse as figures
+from prunescope.app.figures.pieces import wrapped
 from prunescope.engine.geometry import NeuralCollapse
 from prunescope.engine.store import Run
 
@@ -52,8 +51,3 @@ class CollapseFeed:
             "texts": {},
             "lists": {},
         }
-
-
-def wrapped(text: str, width: int = 56) -> str:
-    """With line breaks, for a sentence that stands inside a figure."""
-    return "<br>".join(textwrap.wrap(html.escape(text), width))

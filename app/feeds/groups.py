@@ -1,4 +1,4 @@
-"""One epoch's groups at every cutoff, and its cosine matrix: too much to keep for each epoch, so asked for when shown."""
+"""One epoch's groups at every cutoff, and its cosine matrix: asked for when shown."""
 
 from collections.abc import Iterator
 from typing import Any

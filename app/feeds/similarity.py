@@ -12,7 +12,7 @@ from prunescope.app.feeds.others import epoch_of, other_run, same_layer
 from prunescope.app.feeds.words import chosen_layer, units
 from prunescope.app.figures import similarity as figures
 from prunescope.engine.geometry import (
-    component_curve,
+    ComponentCurve,
     components_at,
     cosine_matrix,
     cutoff_inner_product,
@@ -20,7 +20,6 @@ from prunescope.engine.geometry import (
     edge_weight_distribution,
     edge_weights,
     force_layout,
-    kernel_width,
     largest_component,
     match_clusters,
     spanning_edges,
@@ -33,7 +32,8 @@ DRAWN = 3000
 # More units than these need a matrix of pairs that no laptop holds for long.
 MOST_UNITS = 4096
 CUTOFFS = np.round(np.linspace(0, 1, 101), 2)
-BINS = 50
+# A bin for each step of the slider, so that its counts are the histogram's.
+BINS = len(CUTOFFS) - 1
 # Epochs that the kernel width of activations is averaged over: each costs a run of the network.
 WIDTH_EPOCHS = 5
 
@@ -96,11 +96,15 @@ class SimilarityFeed:
     def _weights_width(run: Run, memory: SimilarityMemory) -> float:
         """σ: the mean of D over the pairs and epochs up to the fitted one; epochs without directions have none."""
         widths = []
-        for epoch in run.epochs[run.epochs <= memory.fitted]:
-            now = merged(run, memory, float(epoch))
-            if not now.problem:
-                widths.append(kernel_width(now.vectors[None]))
-        return float(np.mean(widths)) if widths else 0.0
+        for epoch in map(float, run.epochs[run.epochs <= memory.fitted]):
+            weights = run.weights(memory.layer.name, epoch)
+            if memory.other is not None and memory.other_layer is not None:
+                there = memory.other.weights(memory.other_layer.name, epoch_of(memory.other, epoch))
+                weights = np.vstack([weights, there])
+            widths.append(mean_distance(weights))
+        known = [width for width in widths if np.isfinite(width)]
+        # Rounding leaves a hair between equal directions.
+        return float(np.mean(known)) if known and np.mean(known) > 1e-6 else 0.0
 
     def settled(self, memory: SimilarityMemory) -> dict[str, Any]:
         return {"layer": memory.layer.name, "fit": memory.fitted}
@@ -112,20 +116,20 @@ class SimilarityFeed:
         row = blank(n) | {"sub": self._sub(run, memory, now, epoch)}
         if now.problem:
             return row | {"problem": now.problem}
-        if n == 1:
-            return row | {"problem": f"{layer.name} has one {units(layer)[:-1]}: there are no pairs to compare."}
         similar, live = cosines_of(now), now.live.copy()
         if memory.by == "activations":
             similar, live = correlations_of(evaluator, run, layer, epoch)
             if np.isnan(memory.width):
                 memory.width = self._activations_width(evaluator, run, memory)
+        if live.sum() < 2:
+            return row | {"problem": f"{layer.name} has one {units(layer)[:-1]} to look at: there are no pairs."}
         weights = edge_weights(similar, memory.width)
         # Units without a direction are like nobody.
         weights[~live] = 0
         weights[:, ~live] = 0
         memory.positions = force_layout(weights, memory.laid, memory.positions)
         self._name_clusters(memory, now)
-        return row | graph_rows(weights, live, memory) | node_rows(now, memory)
+        return row | graph_rows(weights, live, memory.width) | node_rows(now, memory)
 
     @staticmethod
     def _activations_width(evaluator: Evaluator, run: Run, memory: SimilarityMemory) -> float:
@@ -160,13 +164,14 @@ class SimilarityFeed:
     def templates(self, run: Run, memory: SimilarityMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
         networks = [] if memory.other is None else [run.name, memory.other.name]
         noun = units(memory.layer)
+        where = memory.layer.name if memory.other is None else f"{memory.layer.name} of both networks"
         return {
             "figures": {
                 "graph": figures.graph(theme, noun[:-1], memory.n_clusters, networks),
                 "components": figures.components(theme, memory.n_units),
                 "weights": figures.weight_distribution(theme, BINS),
             },
-            "texts": figures.texts(memory.n_units, noun, memory.layer.name, memory.by),
+            "texts": figures.texts(memory.n_units, noun, where, memory.by),
             "lists": {"similarity-groups": figures.group_list(theme, memory.n_clusters, networks)},
         }
 
@@ -205,33 +210,54 @@ def correlations_of(evaluator: Evaluator, run: Run, layer: LayerInfo, epoch: flo
     return matrix, varies
 
 
-def graph_rows(weights: np.ndarray, live: np.ndarray, memory: SimilarityMemory) -> dict[str, Any]:
-    """What the cutoff slider needs: edges to draw, and counts at each of its stops."""
-    n = len(weights)
-    tree = spanning_edges(weights)
-    shown = drawn_edges(weights, max(DRAWN, n - 1))
-    curve = component_curve(weights)
-    found = edge_weight_distribution(weights, memory.width, BINS)
-    pairs = n * (n - 1) / 2
-    upper = weights[np.triu_indices(n, 1)]
-    # Counted from above, with room for the rounding of a weight that equals a stop.
+def graph_rows(weights: np.ndarray, live: np.ndarray, width: float) -> dict[str, Any]:
+    """What the cutoff slider needs: edges to draw, and counts at each of its stops; among live units only."""
+    names = np.flatnonzero(live)
+    n, pairs = len(names), len(names) * (len(names) - 1) // 2
+    inside = weights if live.all() else weights[np.ix_(live, live)]
+    tree = spanning_edges(inside)
+    shown = drawn_edges(inside, max(DRAWN, n - 1))
+    # Counted from just below, with room for the rounding of a weight that equals a stop.
     stops = CUTOFFS - figures.SAME_WEIGHT
-    every = pairs - np.searchsorted(np.sort(upper), stops)
-    groups = components_at(curve, stops) - int((~live).sum())
-    largest = largest_component(tree, stops)
+    groups = components_at(ComponentCurve(tree.weights), stops)
+    found = edge_weight_distribution(inside, width, BINS)
+    whole = blank(len(live))
     return {
-        "found": [group_words(int(count), int(most)) for count, most in zip(groups, largest, strict=True)],
-        "inner": inner_words(memory.width),
-        "ends": shown.pairs.ravel(),
-        "edge_weights": shown.weights,
-        "joins": curve.joins,
+        "inner": inner_words(width),
+        "found": [
+            group_words(int(count), int(most))
+            for count, most in zip(groups, largest_component(tree, stops), strict=True)
+        ],
+        "ends": fitted_in(whole["ends"], names[shown.pairs].ravel()),
+        "edge_weights": fitted_in(whole["edge_weights"], shown.weights),
+        "joins": fitted_in(whole["joins"], tree.weights),
         "groups": groups,
-        "edges_all": every.astype(int),
+        "edges_all": np.round(found.reverse_cdf * pairs).astype(int),
         "edges_drawn": (shown.weights[:, None] >= stops).sum(axis=0),
         "counts": found.counts / pairs,
         "reverse_cdf": found.reverse_cdf,
         "orthogonal": found.orthogonal,
     }
+
+
+def fitted_in(whole: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """``part`` at the beginning of a row as long as all epochs have it."""
+    full = whole.astype(part.dtype)
+    full[: len(part)] = part
+    return full
+
+
+def mean_distance(weights: np.ndarray) -> float:
+    """Mean of D = (1 − cosine)/2 over all pairs of a (n_units, fan_in) float32 layer, itself included.
+
+    As ``kernel_width`` of one epoch, in two passes over the data: Σᵢⱼ⟨ŵᵢ, ŵⱼ⟩ = ‖Σᵢ ŵᵢ‖². Units of norm 0
+    are left out; nan where no unit has a direction.
+    """
+    lengths = np.sqrt(np.einsum("ij,ij->i", weights, weights))
+    if not np.isfinite(lengths).all() or not lengths.any():
+        return float("nan")
+    shares = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0) / (lengths > 0).sum()
+    return (1 - float(np.square(shares @ weights).sum(dtype=np.float64))) / 2
 
 
 def node_rows(now: Snapshot, memory: SimilarityMemory) -> dict[str, Any]:

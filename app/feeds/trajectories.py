@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from prunescope.app.feeds.others import epoch_of, other_run, same_layer
 from prunescope.app.feeds.words import chosen_layer, epoch_text, units
 from prunescope.app.figures import trajectories as figures
 from prunescope.engine.geometry import match_clusters, project_trajectory, spherical_kmeans
@@ -24,6 +25,7 @@ class TrajectoriesMemory:
     explained: np.ndarray
     plane: bool
     first: np.ndarray
+    other: Run | None = None
     reach: float = 0.0
     labels: np.ndarray | None = None
     centers: np.ndarray | None = None
@@ -32,10 +34,13 @@ class TrajectoriesMemory:
 class TrajectoriesFeed:
     """Projections onto a basis that is fitted once and then kept, so that no path ever jumps."""
 
-    keys = ("layer", "basis", "fit", "k")
+    keys = ("layer", "basis", "fit", "k", "with")
 
     def begin(self, run: Run, view: dict[str, Any]) -> TrajectoriesMemory:
         layer = chosen_layer(run, view["layer"])
+        other = other_run(run, view["with"]) if view["with"] else None
+        if other is not None:
+            same_layer(run, other, layer)
         epochs = run.epochs
         # The link carries the epoch of the fit: the same picture tomorrow, whatever was trained since.
         until = float(epochs[-1]) if view["fit"] < 0 else float(view["fit"])
@@ -59,6 +64,7 @@ class TrajectoriesFeed:
             explained=explained,
             plane=plane,
             first=trajectory[0].astype(np.float64),
+            other=other,
         )
 
     def row(self, run: Run, memory: TrajectoriesMemory, index: int, epoch: float) -> dict[str, Any]:
@@ -69,6 +75,7 @@ class TrajectoriesFeed:
         if points.shape[1] < COMPONENTS:
             points = np.pad(points, ((0, 0), (0, COMPONENTS - points.shape[1])))
         norms = np.linalg.norm(weights, axis=1)
+        drawn, drawn_norms = self._drawn(memory, points, norms, epoch)
         labels = np.zeros(n, dtype=int)
         if (norms > 0).all() and np.isfinite(weights).all():
             found = spherical_kmeans(weights, memory.n_clusters, seed=0)
@@ -87,12 +94,12 @@ class TrajectoriesFeed:
         shown = float(explained[:2].sum())
         far = int(np.argmax(moved))
         return {
-            "x": points[:, 0],
-            "y": points[:, 1],
-            "z": points[:, 2],
+            "x": drawn[:, 0],
+            "y": drawn[:, 1],
+            "z": drawn[:, 2],
             **rays,
-            "labels": labels,
-            "norms": norms,
+            "labels": labels if memory.other is None else (np.arange(len(drawn)) >= n).astype(int),
+            "norms": drawn_norms,
             "moved": np.percentile(moved, [25, 50, 75]),
             "explained": explained,
             "finding": self._finding(memory, moved, norms, far, epoch),
@@ -111,8 +118,21 @@ class TrajectoriesFeed:
             "basis_note": "The plane itself: both weights of each neuron, and the task's four patterns."
             if memory.plane
             else f"PCA of {self._basis_words(memory)}, fitted at {epoch_text(memory.fitted_until)}; later epochs are "
-            "projected, never refitted.",
+            "projected, never refitted."
+            + ("" if memory.other is None else f" {memory.other.name} is projected as well."),
         }
+
+    @staticmethod
+    def _drawn(
+        memory: TrajectoriesMemory, points: np.ndarray, norms: np.ndarray, epoch: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """This network's points, and below them the other's, projected into the same basis."""
+        if memory.other is None:
+            return points, norms
+        theirs = memory.other.weights(memory.layer.name, epoch_of(memory.other, epoch)).astype(np.float64)
+        beside = (theirs - memory.mean) @ memory.components.T
+        beside = np.pad(beside, ((0, 0), (0, COMPONENTS - beside.shape[1])))
+        return np.vstack([points, beside]), np.concatenate([norms, np.linalg.norm(theirs, axis=1)])
 
     @staticmethod
     def _basis_words(memory: TrajectoriesMemory) -> str:
@@ -148,6 +168,7 @@ class TrajectoriesFeed:
                     titles=titles,
                     plane=memory.plane,
                     noun=units(memory.layer)[:-1],
+                    networks=() if memory.other is None else (memory.run_name, memory.other.name),
                 ),
                 "moved": figures.distance_moved(theme),
                 "explained": figures.variance_explained(theme, titles[: 3 if dims == "3" else 2]),

@@ -18,8 +18,12 @@ def angle_histogram(
     theme: Theme,
     against: str,
     noun: str,
+    *,
+    beside: bool = False,
 ) -> dict[str, Any]:
     """This epoch's angles as bars, epoch 0 as a dashed line, random directions as a band (mean ± 2 sd).
+
+    ``beside`` draws a second network as a line.
 
     Parameters
     ----------
@@ -70,6 +74,19 @@ def angle_histogram(
             }
         )
     lines = [(ref("label_now"), data_colour)]
+    if beside:
+        data.append(
+            {
+                "type": "scatter",
+                "name": "other network",
+                "x": grid,
+                "y": ref("density_other"),
+                "mode": "lines",
+                "line": {"color": theme.data[2], "width": 2.4},
+                "hovertemplate": f"other network, %{{x:.0f}}°: %{{y:.1f}} {noun}<extra></extra>",
+            }
+        )
+        lines.append((ref("label_other"), theme.data[2]))
     if against in ("first", "both"):
         lines.append((ref("label_first", "first"), first_colour))
     if against in ("null", "both"):

@@ -1,5 +1,7 @@
 """What many figures are put together from: lines, bands, corner labels, units that can be picked."""
 
+import html
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -85,6 +87,11 @@ def middle(theme: Theme, text: Any) -> dict[str, Any]:
     place = {"x": 0.5, "xanchor": "center", "y": 0.5, "yanchor": "middle", "xref": "paper", "yref": "paper"}
     font = {"size": 13, "color": theme.muted}
     return {"text": text, "showarrow": False, "font": font, "align": "center"} | place
+
+
+def wrapped(text: str, width: int = 56) -> str:
+    """With line breaks, for a sentence that stands inside a figure."""
+    return "<br>".join(textwrap.wrap(html.escape(text), width))
 
 
 def picked_units(theme: Theme, x: str, y: str, noun: str, *, like: str = "", **marker: Any) -> list[dict[str, Any]]:

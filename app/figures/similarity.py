@@ -3,11 +3,22 @@
 from typing import Any
 
 import numpy as np
-from prunescope.app.figures.pieces import LOW, corner, line, middle, upright
+from prunescope.app.figures.pieces import LOW, corner, line, middle, picked_units, upright, wrapped
 from prunescope.app.figures.template import SAME_WEIGHT, ref, sentence
 from prunescope.app.figures.theme import SYMBOLS, Theme, axis, base_layout, cluster_colour
 
-__all__ = ["SAME_WEIGHT", "components", "cosines", "graph", "group_list", "group_sizes", "texts", "weight_distribution"]
+__all__ = [
+    "SAME_WEIGHT",
+    "components",
+    "cosines",
+    "embedding",
+    "graph",
+    "group_list",
+    "group_sizes",
+    "texts",
+    "weight_distribution",
+    "wrapped",
+]
 
 # Where the cutoff slider stands, on an axis of edge weights.
 CUTOFF = {"$": "@local", "key": "cut"}
@@ -183,6 +194,21 @@ def cosines(theme: Theme, side: int) -> dict[str, Any]:
             annotations=[middle(theme, ref("matrix_problem"))],
             xaxis={"visible": False, "constrain": "domain"},
             yaxis={"visible": False, "autorange": "reversed", "scaleanchor": "x", "constrain": "domain"},
+        ),
+    }
+
+
+def embedding(theme: Theme, noun: str) -> dict[str, Any]:
+    """Units in a plane that means nothing but who is near whom."""
+    hidden = {"visible": False}
+    return {
+        "data": picked_units(theme, "emb_x", "emb_y", noun),
+        "layout": base_layout(
+            theme,
+            margin={"l": 8, "r": 8, "t": 8, "b": 8},
+            annotations=[middle(theme, ref("emb_problem"))],
+            xaxis=hidden,
+            yaxis=hidden | {"scaleanchor": "x", "scaleratio": 1},
         ),
     }
 

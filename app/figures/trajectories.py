@@ -9,8 +9,12 @@ from prunescope.app.figures.theme import SYMBOLS, Theme, axis, base_layout, clus
 PATTERNS = ((1, 1), (1, -1), (-1, -1), (-1, 1))
 
 
-def _groups(theme: Theme, colour: str, n_clusters: int) -> list[tuple[str, str, str, dict[str, Any]]]:
+def _groups(
+    theme: Theme, colour: str, n_clusters: int, networks: tuple[str, ...]
+) -> list[tuple[str, str, str, dict[str, Any]]]:
     """Name, colour, symbol and which units, for every pair of traces."""
+    if networks:
+        return [(name, theme.data[i], SYMBOLS[i], {"where": "labels", "equals": i}) for i, name in enumerate(networks)]
     if colour != "cluster":
         return [("units", theme.data[0], "circle", {})]
     return [
@@ -25,7 +29,15 @@ def _groups(theme: Theme, colour: str, n_clusters: int) -> list[tuple[str, str, 
 
 
 def paths(
-    theme: Theme, *, dims: str, colour: str, n_clusters: int, titles: tuple[str, ...], plane: bool, noun: str
+    theme: Theme,
+    *,
+    dims: str,
+    colour: str,
+    n_clusters: int,
+    titles: tuple[str, ...],
+    plane: bool,
+    noun: str,
+    networks: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Each unit's path through the epochs up to the scrubber, its present place marked.
 
@@ -35,7 +47,7 @@ def paths(
     data: list[dict[str, Any]] = []
     axes = ("x", "y", "z") if three else ("x", "y")
     kind = "scatter3d" if three else "scatter"
-    groups = _groups(theme, colour, n_clusters)
+    groups = _groups(theme, colour, n_clusters, networks)
     for name, tone, _, which in groups:
         data.append(
             {
@@ -56,7 +68,7 @@ def paths(
             "symbol": symbol if not three or symbol in ("circle", "square", "diamond", "cross", "x") else "circle",
             "line": {"width": 0.8, "color": theme.panel},
         }
-        if colour == "norm":
+        if colour == "norm" and not networks:
             marker |= {
                 "color": ref("norms"),
                 "colorscale": [[0, theme.ramp[0]], [1, theme.data[1]]],
@@ -68,7 +80,8 @@ def paths(
                 "type": kind,
                 "mode": "markers",
                 "name": name,
-                "meta": {"select": "unit"},
+                # The other network's units have numbers of their own: they cannot be picked.
+                "meta": {} if networks and name != networks[0] else {"select": "unit"},
                 "marker": marker,
                 "text": ref("@unit", like="x", **which),
                 "customdata": ref("norms", **which),

@@ -42,6 +42,6 @@ def layout() -> html.Section:
             ),
             *parts.controls("k", "pct", "weight", "against"),
             parts.legend("alignment", "Clusters", "alignment-clusters"),
-            parts.more("normalise"),
+            parts.more("normalise", "with"),
         ],
     )

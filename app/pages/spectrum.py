@@ -4,14 +4,16 @@ from dash import html
 from prunescope.app.pages import parts
 
 HOW_SCREE = parts.paragraphs(
-    "Singular values sᵢ of the layer's weight matrix W (units × inputs), at up to 8 equally spaced epochs up to the one "
+    "Singular values sᵢ of the layer's weight matrix W (units × inputs), at up to 8 equally spaced epochs up to the "
+    "one "
     "shown. Grey: √λ₊, where the largest singular value of a matrix of independent entries of the same size would lie.",
     "Effective rank: exp of the entropy of sᵢ/Σs (Roy & Vetterli 2007).",
     "Sources: Sources of Redundancy in Neural Networks; Marchenko & Pastur 1967.",
 )
 HOW_DENSITY = parts.paragraphs(
     "Eigenvalues λ = s² of WWᵀ, counted in bars that are equally wide on the logarithmic axis. Grey: how many the "
-    "Marchenko–Pastur law expects in each bar for independent entries with the layer's root mean square σ; its edges are "
+    "Marchenko–Pastur law expects in each bar for independent entries with the layer's root mean square σ; its "
+    "edges are "
     "σ²(√N ± √d)².",
     "Sources: Marchenko & Pastur 1967; Martin & Mahoney 2018.",
 )
@@ -21,7 +23,8 @@ HOW_REBUILT = parts.paragraphs(
     "Source: Sources of Redundancy in Neural Networks; Eckart & Young 1936.",
 )
 HOW_SWAP = parts.paragraphs(
-    "The layer's weights are replaced by W_k, its best approximation of rank k, and the accuracy on all held-out examples "
+    "The layer's weights are replaced by W_k, its best approximation of rank k, and the accuracy on all held-out "
+    "examples "
     "is measured, with its 95 % Wilson interval. Biases and all other layers stay. Nothing is retrained.",
     "Source: Sources of Redundancy in Neural Networks.",
 )
@@ -39,18 +42,21 @@ HOW_RESIDUALS = parts.paragraphs(
     "Source: Sources of Redundancy in Neural Networks.",
 )
 HOW_TOP = parts.paragraphs(
-    "As many units of largest norm as lie above the cutoff: norm against the mean cosine to the others, the part outside "
+    "As many units of largest norm as lie above the cutoff: norm against the mean cosine to the others, the part "
+    "outside "
     "the trained subspace, or the mean cosine of the parts inside it; Pearson's r with its two-sided p.",
     "Source: Sources of Redundancy in Neural Networks.",
 )
 HOW_ANGLES = parts.paragraphs(
-    "Principal angles between the spans of the r strongest input directions of the epoch shown and of epoch 0, or of the "
+    "Principal angles between the spans of the r strongest input directions of the epoch shown and of epoch 0, or "
+    "of the "
     "same layer of the run chosen in “With”, at the same epoch. Grey: mean of 8 pairs of random subspaces of r in d "
     "dimensions. Two networks of different seeds share no order of units, but they may share a subspace.",
     "Sources: Björck & Golub 1973; Sources of Redundancy in Neural Networks.",
 )
 HOW_JOINT = parts.paragraphs(
-    "Singular value decomposition of both weight matrices stacked: each bar is a direction of the input space, its height "
+    "Singular value decomposition of both weight matrices stacked: each bar is a direction of the input space, its "
+    "height "
     "the share of all weight² along it, its colours whose weight it is. One colour: a direction that only one uses.",
     "Source: Sources of Redundancy in Neural Networks.",
 )

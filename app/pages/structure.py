@@ -4,10 +4,12 @@ from dash import html
 from prunescope.app.pages import parts
 
 HOW_FRAME = parts.paragraphs(
-    "Frame potential FP = Σᵢⱼ⟨ŵᵢ, ŵⱼ⟩² of the N directions ŵ = w/‖w‖: N²/min(N, d) if they spread out evenly, N² if all "
+    "Frame potential FP = Σᵢⱼ⟨ŵᵢ, ŵⱼ⟩² of the N directions ŵ = w/‖w‖: N²/min(N, d) if they spread out evenly, N² if "
+    "all "
     "lie on one line. Random directions in d dimensions have N + N(N−1)/d on average (grey), with a standard deviation "
     "that follows from Var(cos²) = 2(d−1)/(d²(d+2)).",
-    "“× random” divides by that expectation, so that layers of any size share one axis; “/ N²” is the potential per pair.",
+    "“× random” divides by that expectation, so that layers of any size share one axis; “/ N²” is the potential per "
+    "pair.",
     "Sources: Sources of Redundancy in Neural Networks; Benedetto & Fickus 2003, Finite Normalized Tight Frames.",
 )
 HOW_PRODUCTS = parts.paragraphs(
@@ -21,7 +23,8 @@ HOW_WITHOUT = parts.paragraphs(
 )
 HOW_NORMS = parts.paragraphs("‖wᵢ‖: median, middle half, middle eight tenths; dotted the smallest and the largest.")
 HOW_RIDGE = parts.paragraphs(
-    "Smoothed histograms of ‖wᵢ‖ at up to 12 equally spaced epochs up to the one shown, each scaled to the same height; "
+    "Smoothed histograms of ‖wᵢ‖ at up to 12 equally spaced epochs up to the one shown, each scaled to the same "
+    "height; "
     "the first stands at the back. Gaussian kernel, Silverman's width, mirrored at 0."
 )
 HOW_INIT = parts.paragraphs(
@@ -29,9 +32,12 @@ HOW_INIT = parts.paragraphs(
     "Source: Sources of Redundancy in Neural Networks (LeNet-300-100: r ≈ −0.9).",
 )
 HOW_RACE = parts.paragraphs(
-    "Cosine of a unit's early weights to its direction at the epoch shown, against a = ‖w in‖ ‖w out‖ at the epoch shown; "
-    "colour: ‖w in‖. If those that pointed right early have grown most, training was a race. Spearman's rank correlation.",
-    "Outgoing weights are those of the next recorded layer; where its inputs are not this layer's outputs, the norm alone "
+    "Cosine of a unit's early weights to its direction at the epoch shown, against a = ‖w in‖ ‖w out‖ at the epoch "
+    "shown; "
+    "colour: ‖w in‖. If those that pointed right early have grown most, training was a race. Spearman's rank "
+    "correlation.",
+    "Outgoing weights are those of the next recorded layer; where its inputs are not this layer's outputs, the norm "
+    "alone "
     "stands for strength, and the axis says so.",
     "Source: Pinson 2026 (arXiv 2602.04832).",
 )
@@ -42,7 +48,8 @@ HOW_COLLAPSE = parts.paragraphs(
     "Source: Papyan, Han & Donoho 2020, Prevalence of neural collapse.",
 )
 HOW_NC2 = parts.paragraphs(
-    "NC2: standard deviation over mean of ‖μ_c − μ_G‖ and of ‖w_c‖ (equal norms), and the mean over pairs of classes of "
+    "NC2: standard deviation over mean of ‖μ_c − μ_G‖ and of ‖w_c‖ (equal norms), and the mean over pairs of "
+    "classes of "
     "|cos + 1/(C−1)| (equal, largest angles); solid for class means, dashed for the classifier.",
     "Source: Papyan, Han & Donoho 2020.",
 )

@@ -44,6 +44,6 @@ def layout() -> html.Section:
                     html.Button("Refit to all epochs", type="button", className="small", **{"data-do": "refit"}),
                 ],
             ),
-            parts.more("k"),
+            parts.more("k", "with"),
         ],
     )

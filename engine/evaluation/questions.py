@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from prunescope.engine.evaluation.embedding import embed
 from prunescope.engine.evaluation.readings import collapse, correlations, low_rank_swap
 from prunescope.engine.evaluation.subject import Subject, Subjects
 from prunescope.engine.pruning import (
@@ -228,6 +229,7 @@ QUESTIONS: dict[str, Callable[[Subjects, dict[str, Any]], Iterator[Answer]]] = {
     "low_rank_swap": low_rank_swap,
     "correlations": correlations,
     "collapse": collapse,
+    "embed": embed,
 }
 
 

@@ -30,7 +30,8 @@ def low_rank_swap(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     whole = weight.detach().reshape(len(weight), -1).to(torch.float64)
     if not bool(torch.isfinite(whole).all()):
         raise CannotEvaluate(
-            f"{ask['layer']}: the weights hold values that are no numbers, so they have no rank. Look at an earlier epoch."
+            f"{ask['layer']}: the weights hold values that are no numbers, so they have no rank. Look at an earlier "
+            f"epoch."
         )
     left, values, right = torch.linalg.svd(whole, full_matrices=False)
     total = float(torch.linalg.norm(values))

@@ -103,7 +103,7 @@ class Supervisor:
             self._flying[self._executor.submit(task)] = key
         except (BrokenExecutor, RuntimeError):
             # It broke between two looks: the futures that it had will say so.
-            self._reopen_soon()
+            self._note_break(in_vain=True)
 
     def _collect(self, table: Table, done: set[Future[str]]) -> None:
         broken, lost = False, list[str]()
@@ -120,20 +120,22 @@ class Supervisor:
         if done and not broken:
             self._in_vain = 0
         if broken:
-            begun = [row for row in table.rows() if row.state == "running"]
-            self._in_vain = 0 if begun else self._in_vain + 1
-            if self._in_vain >= _BREAKS_IN_VAIN:
-                raise StoreError(
-                    f"{self._url}: its processes died {_BREAKS_IN_VAIN} times before a run began. Out of memory, or "
-                    "an installation that does not import? Try: prunescope doctor."
-                )
             # All futures of a broken executor fail together; those not seen yet belong to it too.
-            table.suspect([*lost, *self._flying.values()])
+            lost += self._flying.values()
             self._flying.clear()
-            self._reopen_soon()
+            begun = any(row.state == "running" for row in table.rows())
+            table.suspect(lost)
+            self._note_break(in_vain=not begun)
 
-    def _reopen_soon(self) -> None:
+    def _note_break(self, *, in_vain: bool) -> None:
+        """Give a broken executor up; the next submission opens another, but not for ever."""
         self._close()
+        self._in_vain = self._in_vain + 1 if in_vain else 0
+        if self._in_vain >= _BREAKS_IN_VAIN:
+            raise StoreError(
+                f"{self._url}: its processes died {_BREAKS_IN_VAIN} times before a run began. Out of memory, or "
+                "an installation that does not import? Try: prunescope doctor."
+            )
         time.sleep(_BREATH_SECONDS)
 
     def _wind_down(self, table: Table) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,19 +20,21 @@ class Plan:
     Attributes
     ----------
     levels : (n_levels,) how many units are removed, rising
-    channels : reader -> one array of channels a step; step i is the i-th removed unit
+    channels : reader -> channels in the order in which they are stopped
+    offsets : reader -> (steps + 1,) where each step's channels start; step i is the i-th removed unit
     group : layer -> units removed with the whole order, coupled ones included
     """
 
     program: Program
     levels: Ints
-    channels: dict[fx.Node, list[Ints]]
+    channels: dict[fx.Node, Ints]
+    offsets: dict[fx.Node, Ints]
     group: dict[str, tuple[int, ...]]
 
     def between(self, node: fx.Node, low: int, high: int) -> Ints:
-        """Channels stopped at a reader by steps low … high − 1."""
-        steps = self.channels[node][low:high]
-        return np.concatenate(steps) if steps else np.zeros(0, dtype=np.int64)
+        """Channels stopped at a reader by steps low … high − 1, rising."""
+        start, end = self.offsets[node][[low, high]]
+        return np.sort(self.channels[node][start:end])
 
     def masks(self, low: int, high: int) -> dict[fx.Node, Tensor]:
         """Reader -> channels stopped by steps low … high − 1."""
@@ -58,17 +59,19 @@ def make_plan(
     steps = np.full(len(network.table), len(order), dtype=np.int64)
     steps[list(step_of)] = list(step_of.values())
 
-    channels: dict[fx.Node, list[Ints]] = {}
+    channels: dict[fx.Node, Ints] = {}
+    offsets: dict[fx.Node, Ints] = {}
     for read in network.reads:
         when = steps[network.roots(read.ids)]
         if (when < len(order)).any():
             by_step = np.argsort(when, kind="stable")
-            bounds = np.searchsorted(when[by_step], np.arange(len(order) + 1))
-            channels[read.node] = [by_step[a:b] for a, b in pairwise(bounds)]
+            offsets[read.node] = np.searchsorted(when[by_step], np.arange(len(order) + 1))
+            channels[read.node] = by_step[: offsets[read.node][-1]]
     return Plan(
         program=cut(network, channels),
         levels=_levels(levels, len(order)),
         channels=channels,
+        offsets=offsets,
         group=network.removal(by_layer).group,
     )
 

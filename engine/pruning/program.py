@@ -59,21 +59,26 @@ class Program:
         values : from `before`; a node of `rest` that is there already is not run
         masks : reader -> indices of the channels stopped at its input
         """
+        return self.value(self.rest[-1], values, masks)
+
+    def value(self, wanted: fx.Node, values: Values, masks: Mapping[fx.Node, Tensor]) -> Any:
+        """The value of one node of `rest`; as `after` otherwise."""
         values = dict(values)
         for node in self.rest:
-            if node in values:
-                continue
             if node.op == "output":
                 return _logits(values[node.args[0]] if isinstance(node.args[0], fx.Node) else None)
-            given = values
-            if node in masks:
-                source = node.all_input_nodes[0]
-                given = {**values, source: self.stop(node, values[source], masks[node])}
-            values[node] = self.call(node, given)
-            for used in node.all_input_nodes:
-                if self.last_use[used] is node:
-                    del values[used]
-        raise AssertionError("a graph ends with its output")
+            if node not in values:
+                given = values
+                if node in masks:
+                    source = node.all_input_nodes[0]
+                    given = {**values, source: self.stop(node, values[source], masks[node])}
+                values[node] = self.call(node, given)
+                for used in node.all_input_nodes:
+                    if self.last_use[used] is node:
+                        del values[used]
+            if node is wanted:
+                break
+        return values[wanted]
 
     def stop(self, node: fx.Node, value: Tensor, channels: Tensor) -> Tensor:
         """A reader's input without some channels."""
@@ -100,11 +105,21 @@ class Program:
 
 
 def cut(network: Network, stops: Iterable[fx.Node]) -> Program:
-    """Cut a network at readers."""
+    """Cut a network at readers: these, and what depends on them, run again for every mask."""
     stopped = set(stops)
+    return _program(network, stopped, stopped)
+
+
+def behind(network: Network, node: fx.Node) -> Program | None:
+    """What follows one value, as a program that needs nothing else; None if it needs more."""
+    program = _program(network, set(node.users), set())
+    return program if program.live == {node} else None
+
+
+def _program(network: Network, starts: set[fx.Node], stopped: set[fx.Node]) -> Program:
     again: set[fx.Node] = set()
     for node in network.module.graph.nodes:
-        if node in stopped or node.op == "output" or any(n in again for n in node.all_input_nodes):
+        if node in starts or node.op == "output" or any(n in again for n in node.all_input_nodes):
             again.add(node)
     rest = [node for node in network.module.graph.nodes if node in again]
     live = {n for node in rest for n in node.all_input_nodes if n not in again}
@@ -135,7 +150,7 @@ def _logits(value: Any) -> Tensor:
 
 def as_index(channels: np.ndarray, device: torch.device) -> Tensor:
     """Channel numbers as torch wants them for indexing."""
-    return torch.as_tensor(np.ascontiguousarray(channels), dtype=torch.int64, device=device)
+    return torch.as_tensor(np.array(channels, dtype=np.int64), device=device)
 
 
 def footprint(program: Program, inputs: Tensor) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from prunescope.engine.pruning.chain import build_up_transposed, chain_after
+from prunescope.engine.pruning.chain import chain_after
 from prunescope.engine.pruning.counting import (
     Fast,
     Span,
@@ -20,6 +20,7 @@ from prunescope.engine.pruning.errors import PruningError
 from prunescope.engine.pruning.flow import CONVS, Network, trace
 from prunescope.engine.pruning.plan import Ints, Plan, make_plan
 from prunescope.engine.pruning.program import footprint, upto
+from prunescope.engine.pruning.strips import build_up_in_strips
 from torch import Tensor, nn
 
 # What a chunk of examples may take while it passes through the network.
@@ -73,13 +74,13 @@ def prepare(
         device = plan.program.device
         logits = upto(network, None).before(inputs[:1].to(device))
         _check_classes(targets, next(iter(logits.values())))
-        fast, path = _choose(plan, singles)
+        fast, path, in_cache = _choose(plan, inputs[:1].to(device), singles)
         bound = 0.0
         if fast is not None:
             few = slice(0, 64)
             spans = [(i, i + 1) for i in range(len(order))] if singles else [(0, int(v)) for v in plan.levels]
             bound = tolerance(plan, inputs[few].to(device), targets[few].to(device), spans, fast)
-            if fast in (build_up, leave_one_out):
+            if in_cache:
                 size = min(size, examples_in_cache(plan, inputs[few].to(device)))
     return Work(
         plan=plan,
@@ -92,19 +93,20 @@ def prepare(
     )
 
 
-def _choose(plan: Plan, singles: bool) -> tuple[Fast | None, str]:
-    """The fastest way that this network allows, and its name."""
+def _choose(plan: Plan, example: Tensor, singles: bool) -> tuple[Fast | None, str, bool]:
+    """The fastest way that this network allows, its name, and whether its examples should fit a cache."""
     readers = list(plan.channels)
     module = plan.program.modules.get(readers[0].target) if len(readers) == 1 else None
     if isinstance(module, nn.Linear):
-        chain = None if singles else chain_after(plan)
+        source = plan.program.before(example)[readers[0].all_input_nodes[0]]
+        chain = chain_after(plan) if source.ndim == 2 and not singles else None
         if chain is not None:
-            return build_up_transposed(chain), "linear-consumer"
-        return (leave_one_out if singles else build_up), "linear-consumer"
+            return build_up_in_strips(chain), "linear-consumer", False
+        return (leave_one_out if singles else build_up)(plan), "linear-consumer", True
     if isinstance(module, CONVS) and module.groups == 1:
-        return (leave_one_out if singles else build_up), "conv-consumer"
+        return (leave_one_out if singles else build_up)(plan), "conv-consumer", True
     shared = any(node.op != "placeholder" for node in plan.program.first)
-    return None, "prefix" if shared else "full"
+    return None, "prefix" if shared else "full", False
 
 
 def count(work: Work, spans: Sequence[Span], starts: range) -> Iterator[tuple[int, Ints]]:

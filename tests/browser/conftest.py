@@ -22,6 +22,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from prunescope.engine.config import XORD
+from prunescope.engine.launch import launch
 from prunescope.engine.store import LayerInfo, RunWriter, Store
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -39,6 +41,10 @@ LAYERS = (
     LayerInfo(name="conv1", kind="conv", units=16, fan_in=9, shape=(16, 1, 3, 3)),
     LayerInfo(name="fc", kind="linear", units=24, fan_in=32, shape=(24, 32)),
 )
+DIGITS = {
+    "dataset": "digits", "model": "channels", "hidden": [24], "epochs": 5, "init_scale": 0.1, "threads": 1,
+    "batch_size": 256,
+}  # fmt: skip
 # The limit only keeps a broken test from hanging: a loaded machine is slow, not wrong.
 PATIENCE = 90.0
 
@@ -200,6 +206,16 @@ class Tab:
     def view(self) -> dict[str, Any]:
         return self("({...ps.view()})")
 
+    def settled(self) -> "Tab":
+        """Wait until every feed of the page shown has said all it has to say, and that is on screen."""
+        self.until(
+            """(() => { const page = document.querySelector('.page:not([hidden])');
+            const feeds = ps.pageFeeds(page).map(name => ps.feed(name));
+            return feeds.every(feed => feed && !feed.busy && (feed.epochs.length || feed.error)); })()"""
+        )
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return self
+
     def choose(self, run: str, page: str = "alignment", **view: Any) -> "Tab":
         query = "&".join(f"{key}={value}" for key, value in {"run": run, **view}.items())
         return self.open(f"/{page}?{query}")
@@ -232,6 +248,26 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
     yield start
     for server in started:
         server.stop()
+
+
+@dataclass
+class Trained:
+    """A folder with real, finished trainings: ``ids["digits"]``, five epochs, and ``ids["xord"]``, twelve."""
+
+    logdir: Path
+    ids: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """Filters trained on digits, and XORD's neurons in their plane; each in a process of its own."""
+    store = Store(tmp_path_factory.mktemp("trained") / "runs")
+    configs = {"digits": DIGITS, "xord": XORD.to_dict() | {"epochs": 12, "snapshot_every": 3, "threads": 1}}
+    ids = {name: launch(store, config, name=name) for name, config in configs.items()}
+    for run in map(store.run, ids.values()):
+        until(lambda run=run: run.status == "done", "the training was done")
+    yield Trained(store.root, ids)
+    store.close()
 
 
 @pytest.fixture

@@ -3,36 +3,28 @@
 from pathlib import Path
 
 import pytest
+from prunescope.app.state import PAGES
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 CHECK = """axe.run(document, {resultTypes: ['violations']}).then(found => found.violations
     .filter(v => ['serious', 'critical'].includes(v.impact))
-    .flatMap(v => v.nodes.map(n => `${v.id}: ${n.target.join(' ')} — ${n.failureSummary.split('\\n').slice(1, 3).join(' ')}`)))"""
+    .flatMap(v => v.nodes.map(n => `${v.id}: ${n.target.join(' ')}: ${n.failureSummary.replaceAll('\\n', ' ')}`)))"""
+THEMES = pytest.mark.parametrize("tab", [{"color_scheme": name} for name in ("light", "dark")], indirect=True)
 
 
 @pytest.fixture(scope="module")
-def server(serve):
-    return serve()
+def server(serve, trained):
+    return serve(logdir=trained.logdir)
 
 
-@pytest.fixture
-def run(server, record):
-    known = [run for run in server.store.runs() if run.name == "seen"]
-    if known:
-        return known[0].id
-    recording = record(server, "seen")
-    recording.commit(*range(4))
-    recording.close()
-    return recording.id
-
-
-@pytest.mark.parametrize("tab", [{"color_scheme": "light"}, {"color_scheme": "dark"}], indirect=True, ids=["light", "dark"])
-def test_no_page_has_a_serious_accessibility_problem(tab, run):
+@THEMES
+def test_no_page_has_a_serious_accessibility_problem(tab, trained):
     tab.page.add_init_script(path=AXE)
     found = {}
-    for page in ("overview", "alignment", "trajectories"):
-        tab.choose(run, page).drawn(page, epoch=3)
-        found[page] = tab(CHECK)
+    tab.sign_in()
+    for page in PAGES:
+        tab.choose(trained.ids["digits"], page).drawn(page, epoch=5)
+        found[page] = tab.settled()(CHECK)
     tab.page.locator(".page:not([hidden]) [data-menu]").first.click()
     found["menu"] = tab(CHECK)
     tab.page.keyboard.press("Escape")
@@ -44,9 +36,9 @@ def test_no_page_has_a_serious_accessibility_problem(tab, run):
 
 
 @pytest.mark.parametrize("tab", [{"viewport": {"width": 390, "height": 844}}], indirect=True, ids=["narrow"])
-def test_the_narrow_page_and_the_empty_one_have_none_either(tab, run, serve, profile):
+def test_the_narrow_page_and_the_empty_one_have_none_either(tab, trained, serve, profile):
     tab.page.add_init_script(path=AXE)
-    tab.choose(run).drawn("alignment", epoch=3)
+    tab.choose(trained.ids["digits"]).drawn("alignment", epoch=5)
     assert tab(CHECK) == []
     with profile(serve()) as new_tab:
         empty = new_tab()

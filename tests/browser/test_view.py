@@ -1,16 +1,17 @@
 """The address holds the view; theme, width and keyboard all lead to the same page."""
 
 import pytest
+from prunescope.app.state import PAGES
 
-PAGES = ("overview", "alignment", "trajectories")
 DEEP = "layer=fc&epoch=3&follow=0&k=5&basis=first&tail=2&colour=norm&log=moved"
-BACKGROUND = """[...document.querySelectorAll('.card, #main, #app, body, html')].map(e => getComputedStyle(e).backgroundColor)
+BACKGROUND = """[...document.querySelectorAll('.card, #main, #app, body, html')]
+    .map(e => getComputedStyle(e).backgroundColor)
     .find(c => c !== 'rgba(0, 0, 0, 0)')"""
 
 
 @pytest.fixture(scope="module")
-def server(serve):
-    return serve()
+def server(serve, trained):
+    return serve(logdir=trained.logdir)
 
 
 @pytest.fixture
@@ -115,15 +116,17 @@ def test_the_theme_follows_the_system_and_the_button_overrules_it(tab, run):
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("tab", [{"viewport": {"width": 390, "height": 844}, "has_touch": True}], indirect=True)
-def test_at_390_pixels_nothing_sticks_out_and_the_drawers_open(tab, run, page):
-    tab.choose(run, page).drawn(page, epoch=7)
+def test_at_390_pixels_nothing_sticks_out_and_the_drawers_open(tab, trained, page):
+    tab.choose(trained.ids["digits"], page).drawn(page, epoch=5)
+    tab.settled()
     assert tab("document.documentElement.scrollWidth") <= 390
     assert tab("document.getElementById('main').scrollWidth <= document.getElementById('main').clientWidth")
     out = """[...document.querySelectorAll('.page:not([hidden]) .page-main *, .top *, .foot *')]
         .filter(e => e.checkVisibility() && e.getBoundingClientRect().width && !e.closest('.js-plotly-plot'))
         .filter(e => e.getBoundingClientRect().right > 391 && !e.closest('.nav')).map(e => e.outerHTML.slice(0, 120))"""
     assert tab(out) == []
-    shown = "(() => { const b = document.querySelector(arg).getBoundingClientRect(); return b.left >= 0 && b.right <= 390; })()"
+    shown = """(() => { const { left, right } = document.querySelector(arg).getBoundingClientRect();
+        return left >= 0 && right <= 390; })()"""
     tab.page.get_by_role("button", name="Runs").tap()
     tab.until(shown, ".runs")
     tab.page.locator("[data-run] .run-pick").first.tap()
@@ -179,10 +182,10 @@ def test_the_tab_key_visits_everything_in_reading_order_and_shows_where_it_is(ta
     for _ in range(80):
         tab.page.keyboard.press("Tab")
         now = tab("""(() => { const e = document.activeElement; if (e === document.body) return null;
-            const style = getComputedStyle(e), region = e.closest('.skip, .top, .runs, .main, .foot');
+            const region = e.closest('.skip, .top, .runs, .main, .foot');
+            const styles = [e, e.nextElementSibling || e].map(one => getComputedStyle(one));
             return [region ? region.className.split(' ')[0] : '?', e.outerHTML.slice(0, 90),
-                style.outlineStyle !== 'none' || style.boxShadow !== 'none'
-                || getComputedStyle(e.nextElementSibling || e).outlineStyle !== 'none']; })()""")
+                styles.some(s => s.outlineStyle !== 'none' || s.boxShadow !== 'none')]; })()""")
         if now is None or (visited and now == visited[0]):
             break
         visited.append(now)

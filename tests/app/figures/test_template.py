@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prunescope.app.figures.template import Rows, figure, fill, ref, spaced_index
+from prunescope.app.figures.template import Rows, figure, fill, ref, sentence, spaced_index
 
 
 @pytest.fixture
@@ -75,6 +75,34 @@ def test_a_share_picks_its_place_in_the_row(rows):
         20,
     ]
     assert fill(ref("@local", key="frac", times=100), rows, 0, {"frac": 0.62}) == 62
+
+
+def test_a_row_of_a_matrix_is_found_at_its_share():
+    rows = Rows()
+    rows.append(0.0, {"table": np.arange(6.0)})
+    slices = [fill(ref("table", slice="cut", of=3), rows, 0, {"cut": cut}).tolist() for cut in (0, 0.5, 1)]
+    assert slices == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_links_are_drawn_from_the_strongest_down_to_the_cutoff():
+    rows = Rows()
+    rows.append(
+        0.0,
+        {"x": np.array([0, 1, 2.0]), "y": np.zeros(3), "ends": np.array([0, 1, 1, 2]), "w": np.array([0.9, 0.4])},
+    )
+    hole = ref("x", "links", y="y", ends="ends", weights="w", least="cut")
+    assert fill(hole, rows, 0, {"cut": 0.9}) == "M0.000,0.000L1.000,0.000"
+    assert fill(hole, rows, 0, {"cut": 0.2}) == "M0.000,0.000L1.000,0.000M1.000,0.000L2.000,0.000"
+    assert fill(hole, rows, 0, {"cut": 1}) == ""
+
+
+def test_a_sentence_gives_way_to_a_problem():
+    rows = Rows()
+    rows.append(0.0, {"count": np.array([3, 5]), "problem": ""})
+    rows.append(1.0, {"count": np.array([0, 0]), "problem": "nothing to count"})
+    hole = sentence("there are ", ref("count", pick="cut"), " of them", unless="problem")
+    assert fill(hole, rows, 0, {"cut": 1}) == "there are 5 of them"
+    assert fill(hole, rows, 1, {"cut": 1}) == "nothing to count"
 
 
 def test_an_unknown_name_leaves_the_hole_empty(rows):

@@ -15,7 +15,7 @@ from prunescope.engine.experiments.folder import Experiments
 from prunescope.engine.experiments.summary import summarise
 from prunescope.engine.experiments.supervisor import Supervisor
 from prunescope.engine.experiments.task import run_cell
-from prunescope.engine.store import RunLocked, Store
+from prunescope.engine.store import RunLocked, Store, StoreError
 
 # Stands for `task.run_cell` without importing torch; imported by name in the workers.
 STAND_IN = """
@@ -306,3 +306,15 @@ def test_the_pool_can_be_killed_while_it_works():
     pool.kill()
     assert future.done() or future.cancelled()
     assert executor.NICENESS > 0
+
+
+def test_processes_that_die_before_a_run_begins_end_the_supervisor_with_advice(store, make, monkeypatch, tmp_path):
+    (tmp_path / "dead_task.py").write_text("import os\ndef run_cell(*_, **__):\n    os._exit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import dead_task
+
+    monkeypatch.setattr(supervisor, "run_cell", dead_task.run_cell)
+    described = sweep(make, [0.01])
+    with pytest.raises(StoreError, match="died 4 times before a run began"):
+        Supervisor(store, described, executor="local:1").run()
+    assert by_rate(described)[0.01].state == "queued"

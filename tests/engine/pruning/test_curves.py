@@ -153,6 +153,28 @@ def test_twin_classes_tie_at_every_level(images, naive_counts, shake):
         assert curve.correct.tolist() == naive_counts(model, "1", order, images[0], targets)
 
 
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_strips_of_one_class_settle_examples_without_changing_a_count(activation, seed, shake, naive_counts):
+    # Three crowded classes and an empty one: enough examples for strips of their own.
+    model = shake(
+        nn.Sequential(nn.Linear(20, 40), activation(), nn.Linear(40, 15), nn.ReLU(), nn.Linear(15, 4))
+    )
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(1500, 20, generator=generator)
+    with torch.no_grad():
+        targets = model(inputs).argmax(1).clamp_max(2)
+    order = an_order(40, seed)
+    curve = accuracy_curve(model, "0", order, inputs, targets)
+    if activation is nn.ReLU:
+        assert curve.correct.tolist() == naive_counts(model, "0", order, inputs, targets)
+    else:
+        with torch.no_grad():
+            for level in range(40):
+                smaller = remove_units(model, "0", order[:level])
+                assert curve.correct[level] == (smaller(inputs).argmax(1) == targets).sum()
+
+
 @given(st.sets(st.integers(0, 24), min_size=1), st.integers(1, 70))
 @settings(deadline=None, max_examples=25)
 def test_chosen_levels_and_chunks_change_no_count(levels, chunk):
@@ -267,3 +289,38 @@ def test_double_precision_works_too(mlp, images, naive_counts):
     order = an_order(24)
     curve = accuracy_curve(model, "1", order, inputs, images[1])
     assert curve.correct.tolist() == naive_counts(model, "1", order, inputs, images[1])
+
+
+def test_linear_layers_over_sequences_are_counted_too(shake):
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(5, 7), nn.Linear(7, 6), nn.Linear(6, 3)
+
+        def forward(self, x):  # (examples, 4, 5)
+            return self.c(self.b(self.a(x).relu()).relu().mean(1))
+
+    model, inputs = shake(Tokens()), torch.randn(50, 4, 5, generator=torch.Generator().manual_seed(0))
+    targets = torch.arange(50) % 3
+    order = an_order(7)
+    curve = accuracy_curve(model, "a", order, inputs, targets)
+    assert curve.path == "linear-consumer"
+    with torch.no_grad():
+        for level in range(7):
+            smaller = remove_units(model, "a", order[:level], input_shape=(4, 5))
+            assert curve.correct[level] == (smaller(inputs).argmax(1) == targets).sum()
+
+
+def test_xords_own_network_is_counted_by_its_sums():
+    from prunescope.engine.models import build_model
+
+    model = build_model("xord-net", input_shape=(6, 2), n_classes=2, hidden=(9,)).eval()
+    inputs = torch.randint(0, 2, (80, 6, 2), generator=torch.Generator().manual_seed(0)) * 2.0 - 1
+    targets = torch.arange(80) % 2
+    for layer in ("w", "u"):
+        order = an_order(9)
+        curve = accuracy_curve(model, layer, order, inputs, targets)
+        with torch.no_grad():
+            for level in range(9):
+                smaller = remove_units(model, layer, order[:level], input_shape=(6, 2))
+                assert curve.correct[level] == (smaller(inputs).argmax(1) == targets).sum()

@@ -1,0 +1,81 @@
+"""Other embeddings of a layer: asked for by name, of one epoch that stays until another is asked for."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from prunescope.app.evaluator import Evaluator
+from prunescope.app.feeds.words import chosen_layer, epoch_text, units
+from prunescope.app.figures import similarity as figures
+from prunescope.engine.store import LayerInfo, Run
+
+NAMES = {"tsne": "t-SNE", "mds": "MDS", "isomap": "Isomap", "spectral": "spectral embedding"}
+KEPT = 8
+
+
+@dataclass(frozen=True)
+class EmbeddingMemory:
+    layer: LayerInfo
+    method: str
+    epoch: float
+
+
+class EmbeddingFeed:
+    """One picture, refined step by step; the scrubber does not move it."""
+
+    answers = True
+    keys = ("layer", "emb", "embat")
+
+    def __init__(self) -> None:
+        self._done: OrderedDict[tuple[Any, ...], dict[str, Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def begin(self, run: Run, view: dict[str, Any]) -> EmbeddingMemory:
+        layer = chosen_layer(run, view["layer"])
+        asked = float(view["embat"]) if view["embat"] >= 0 else float(view.get("at", run.epochs[-1]))
+        epoch = float(run.epochs[max(0, int(np.searchsorted(run.epochs, asked, side="right")) - 1)])
+        return EmbeddingMemory(layer, view["emb"], epoch)
+
+    def settled(self, memory: EmbeddingMemory) -> dict[str, Any]:
+        chosen = {} if memory.method == "none" else {"embat": memory.epoch}
+        return {"layer": memory.layer.name} | chosen
+
+    def answer(
+        self, run: Run, memory: EmbeddingMemory, view: dict[str, Any], epoch: float, evaluator: Evaluator
+    ) -> Iterator[dict[str, Any]]:
+        nothing = np.full(memory.layer.units, np.nan)
+        if memory.method == "none":
+            yield {"emb_x": nothing, "emb_y": nothing, "emb_said": "", "emb_problem": ""}
+            return
+        key = (run.id, run.created, memory)
+        with self._lock:
+            known = self._done.get(key)
+        if known is not None:
+            yield known
+            return
+        name = f"{NAMES[memory.method]} of {epoch_text(memory.epoch)}"
+        row = {"emb_x": nothing, "emb_y": nothing, "emb_said": f"{name}: computing …", "emb_problem": ""}
+        yield row
+        asked = evaluator.ask(
+            "embed", priority=3, run=run.id, layer=memory.layer.name, epoch=memory.epoch, method=memory.method
+        )
+        try:
+            for message in asked:
+                points = np.array([place or (np.nan, np.nan) for place in message["points"]])
+                going = "" if message["step"] == message["steps"] else f": step {message['step']} of {message['steps']}"
+                row = row | {"emb_x": points[:, 0], "emb_y": points[:, 1], "emb_said": name + going}
+                yield row
+        except ValueError as problem:
+            yield row | {"emb_said": name, "emb_problem": figures.wrapped(str(problem))}
+            return
+        with self._lock:
+            self._done[key] = row
+            while len(self._done) > KEPT:
+                self._done.popitem(last=False)
+
+    def templates(self, run: Run, memory: EmbeddingMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
+        drawn = {} if memory.method == "none" else {"embedding": figures.embedding(theme, units(memory.layer)[:-1])}
+        return {"figures": drawn, "texts": {"similarity-embedding": {"$": "emb_said", "at": "epoch"}}, "lists": {}}

@@ -1,0 +1,101 @@
+"""The similarity graph: what is drawn, what is counted, and that it stays where it was."""
+
+import numpy as np
+import pytest
+from prunescope.app.feeds.groups import block_means, matrix_side
+from prunescope.app.feeds.similarity import CUTOFFS, mean_distance
+from prunescope.engine.geometry import component_curve, components_at, cosine_matrix, edge_weights, kernel_width
+
+# Two pairs of equal directions at a right angle: D = 0 inside a pair, 1/2 across; σ = mean over 16 = 1/4.
+PAIRS = np.array([[1.0, 0], [2, 0], [0, 1], [0, 3]])
+
+
+def at(cutoff: float) -> int:
+    return round(100 * cutoff)
+
+
+def test_two_pairs_by_hand(recorded, rows_of):
+    [row] = rows_of("similarity", recorded(w=[PAIRS]))
+    # Across: exp(−(1/2 / 1/4)²) = e⁻⁴ = 0.018.
+    assert row["orthogonal"] == pytest.approx(np.exp(-4))
+    assert row["edge_weights"][:2] == pytest.approx([1, 1]) and row["edge_weights"][2] == pytest.approx(np.exp(-4))
+    assert row["groups"][at(0.01)] == 1 and row["groups"][at(0.02)] == 2 and row["groups"][at(1)] == 2
+    assert row["edges_all"][at(0.5)] == 2 and row["edges_all"][at(0)] == 6
+    assert row["found"][at(0.5)] == "form 2 groups; the largest holds 2"
+
+
+def test_the_slider_names_the_inner_product_of_the_cutoff(recorded, rows_of):
+    [row] = rows_of("similarity", recorded(w=[PAIRS]))
+    # 1 − 2 · 1/4 · √ln(1/0.5) = 0.58.
+    assert row["inner"][at(0.5)] == "≥ 0.58"
+    assert row["inner"][at(1)] == "≥ 1.00" and row["inner"][at(0)] == "any"
+
+
+def test_counts_are_those_of_the_whole_graph(recorded, rows_of, random_layer):
+    w = random_layer(40, 6)
+    [row] = rows_of("similarity", recorded(w=[w]))
+    weights = edge_weights(cosine_matrix(w), kernel_width(w[None].astype(float)))
+    upper = weights[np.triu_indices(40, 1)]
+    assert row["edges_all"].tolist() == [(upper >= c).sum() for c in CUTOFFS]
+    assert row["groups"].tolist() == components_at(component_curve(weights), CUTOFFS).tolist()
+
+
+def test_the_kernel_width_is_the_engines(random_layer):
+    w = random_layer(30, 12)
+    assert mean_distance(w) == pytest.approx(kernel_width(w[None].astype(float)), rel=1e-5)
+    w[4] = 0
+    alive = np.delete(w, 4, axis=0)
+    assert mean_distance(w) == pytest.approx(kernel_width(alive[None].astype(float)), rel=1e-5)
+
+
+def test_an_epoch_that_changed_nothing_moves_nobody_far(recorded, rows_of, random_layer):
+    w = random_layer(30, 5)
+    rows = rows_of("similarity", recorded(w=[w] * 4))
+    moved = np.hypot(rows[3]["x"] - rows[2]["x"], rows[3]["y"] - rows[2]["y"])
+    size = np.hypot(rows[3]["x"].std(), rows[3]["y"].std())
+    assert np.median(moved) < 0.1 * size
+
+
+def test_the_same_question_gives_the_same_picture(recorded, rows_of, random_layer):
+    run = recorded(w=[random_layer(20, 5), random_layer(20, 5, seed=1)])
+    one, two = rows_of("similarity", run), rows_of("similarity", run)
+    assert np.array_equal(one[1]["x"], two[1]["x"])
+
+
+def test_a_second_network_is_drawn_in_the_same_picture(recorded, rows_of, random_layer):
+    a, b = random_layer(6, 5), random_layer(4, 5, seed=1)
+    one, other = recorded("one", w=[a]), recorded("other", w=[b])
+    [row] = rows_of("similarity", one, **{"with": other.id})
+    assert row["labels"].tolist() == [0] * 6 + [1] * 4
+    assert row["norms"] == pytest.approx(np.linalg.norm(np.vstack([a, b]), axis=1))
+    assert row["group_lines"] == ["6 neurons", "4 neurons"]
+
+
+def test_activations_of_two_networks_are_refused_with_a_way_out(recorded, rows_of, random_layer):
+    one, other = recorded("one", w=[random_layer(4, 5)]), recorded("other", w=[random_layer(4, 5)])
+    with pytest.raises(ValueError, match="Choose “weights”"):
+        rows_of("similarity", one, by="activations", **{"with": other.id})
+
+
+def test_groups_have_their_size_and_largest_norm(recorded, rows_of):
+    row = rows_of("groups", recorded(w=[PAIRS]))[-1]
+    wide = len(row["group_size"]) // len(CUTOFFS)
+    sizes = row["group_size"].reshape(-1, wide)[at(0.5)]
+    norms = row["group_norm"].reshape(-1, wide)[at(0.5)]
+    assert sorted(zip(sizes[:2].tolist(), norms[:2].tolist(), strict=True)) == [(2, 2), (2, 3)]
+
+
+def test_the_cosine_matrix_has_clusters_side_by_side(recorded, rows_of):
+    shuffled = PAIRS[[0, 2, 1, 3]]
+    row = rows_of("cosines", recorded(w=[shuffled]), k="2")[-1]
+    matrix = row["matrix"].reshape(4, 4)
+    assert matrix == pytest.approx(np.kron(np.eye(2), np.ones((2, 2))))
+
+
+def test_large_matrices_are_told_in_means_of_blocks():
+    assert matrix_side(320) == (320, 1)
+    assert matrix_side(2048) == (293, 7)
+    assert block_means(np.array([[1.0, 3, 0, 0], [5, 7, 0, np.nan], [2, 2, 8, 8], [2, 2, 8, 8]]), 2).tolist() == [
+        [4, 0],
+        [2, 8],
+    ]
