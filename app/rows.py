@@ -26,6 +26,7 @@ from prunescope.app.feeds.words import chosen_layer
 from prunescope.app.figures.theme import THEMES
 from prunescope.app.guard import problem
 from prunescope.app.state import read_view
+from prunescope.app.wire import plain
 from prunescope.engine.store import Run, Store, StoreError
 
 Row = Mapping[str, Any]
@@ -173,7 +174,8 @@ class RowServer:
         """The answer of a feed that is about many runs: complete figures, each answer in place of the one before."""
         try:
             for answer in FEEDS[feed_name].look(self.store, view, THEMES[theme or "light"]):
-                yield pack({"boot": self.boot, "start": 0, "total": 1} | answer, [], [])
+                # Figures are whole here, numbers and all: a gap in them is null, as in rows.
+                yield pack({"boot": self.boot, "start": 0, "total": 1} | plain(answer), [], [])
                 yield pack({"replace": True}, [0.0], [{"said": ""}])
         except (ValueError, StoreError, OSError) as error:
             yield pack({"error": str(error) or type(error).__name__}, [], [])
