@@ -66,7 +66,8 @@ def as_html(rows: RowServer, run: Run, page: Any, tell: Callable[[str], None] = 
         raise ExportError(f"{run.name}: nothing is recorded yet. Export when the first snapshot is there.")
     answers = {}
     for name in FEEDS:
-        if name in _ON_DEMAND:
+        # What is about many runs stays behind: the file holds one.
+        if name in _ON_DEMAND or getattr(FEEDS[name], "whole", False):
             continue
         layers = [layer.name for layer in run.layers] if "layer" in FEEDS[name].keys else [""]
         for layer in layers:
