@@ -1,7 +1,11 @@
 """The address holds the view; theme, width and keyboard all lead to the same page."""
 
 import pytest
+from prunescope.app.feeds import FEEDS
 from prunescope.app.state import PAGES
+
+# Those of one run; the others lay many runs over one another, and have tests of their own.
+RUN_PAGES = [page for page in PAGES if not getattr(FEEDS[page], "whole", False)]
 
 DEEP = "layer=fc&epoch=3&follow=0&k=5&basis=first&tail=2&colour=norm&log=moved"
 BACKGROUND = """[...document.querySelectorAll('.card, #main, #app, body, html')]
@@ -114,7 +118,7 @@ def test_the_theme_follows_the_system_and_the_button_overrules_it(tab, run):
     assert tab(font, tab.plot("angles")) == light_font
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", RUN_PAGES)
 @pytest.mark.parametrize("tab", [{"viewport": {"width": 390, "height": 844}, "has_touch": True}], indirect=True)
 def test_at_390_pixels_nothing_sticks_out_and_the_drawers_open(tab, trained, page):
     tab.choose(trained.ids["digits"], page).drawn(page, epoch=5)
