@@ -39,7 +39,7 @@ def test_reload_of_a_deep_link_restores_page_run_layer_epoch_and_controls(tab, r
     tab.open(f"/trajectories?run={run}&{DEEP}").drawn("trajectories", epoch=3)
     before = tab.view()
     assert (before["layer"], before["k"], before["basis"], before["tail"]) == ("fc", 5, "first", 2)
-    assert tab.page.get_by_label("Layer").input_value() == "fc"
+    assert tab.page.get_by_label("Layer", exact=True).input_value() == "fc"
     assert tab.page.locator(".page:not([hidden])").get_by_label("Tail").input_value() == "2"
     tab.until("location.search.includes('fit=')")
     tab.page.reload()
