@@ -14,8 +14,9 @@ from prunescope.app.describe import changed_settings, details, summary
 from prunescope.app.live import Live
 from prunescope.app.settings import Settings
 from prunescope.app.wire import plain
-from prunescope.engine.config import PRESETS, ConfigError, RunConfig, check_fits, field_specs
+from prunescope.engine.config import ConfigError, RunConfig, check_fits, field_specs
 from prunescope.engine.launch import launch
+from prunescope.engine.presets import PRESETS
 from prunescope.engine.store import RunDamaged, RunExists, RunLocked, Store, StoreError, StoreFull
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import Dash, html
 from flask import Response, send_file
-from prunescope.app import rows
+from prunescope.app import row_routes, selection_routes
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.exporting import pdf, routes
 from prunescope.app.exporting.catalog import figures_of
@@ -200,7 +200,9 @@ def _welcome(settings: Any) -> html.Div:
 def register(app: Dash, store: Store, settings: Any) -> None:
     """Give the page its shell, its rows, and the drawing library's other half."""
     app.index_string = index_string()
-    row_server = rows.register(app.server, store, Evaluator(store.root, model=settings.model, data=settings.data))
+    evaluator = Evaluator(store.root, model=settings.model, data=settings.data)
+    row_server = row_routes.register(app.server, store, evaluator)
+    selection_routes.register(app.server, store, evaluator)
     routes.register(app.server, store, row_server, FIGURES, lambda: page(settings))
 
     @app.server.get("/api/plotly-full.js")

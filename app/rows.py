@@ -1,37 +1,21 @@
-"""What the pages draw, computed once an epoch and sent as it is finished.
+"""What the pages draw, computed once an epoch, remembered, and sent as it is finished."""
 
-``GET /api/rows?feed=…&run=…&have=N&boot=…`` answers with frames: a JSON header and raw little-endian
-arrays behind it. ``have`` is the number of rows that the page holds, so an update carries the new
-epochs only, a gap repairs itself, and a page that comes back asks for all it missed in one request.
-"""
-
-import json
-import struct
-import tempfile
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
 import numpy as np
-from flask import Blueprint, Response, request, stream_with_context
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds import FEEDS
-from prunescope.app.feeds.selection import redundant_units
-from prunescope.app.feeds.words import chosen_layer
 from prunescope.app.figures.theme import THEMES
-from prunescope.app.guard import problem
-from prunescope.app.state import read_view
-from prunescope.app.wire import plain
+from prunescope.app.wire import pack, plain
 from prunescope.engine.store import Run, Store, StoreError
 
 Row = Mapping[str, Any]
-
-TAKE_AWAY = {"mask-json": ".json", "mask-state": ".pt", "model": ".pt"}
 
 # A computed run stays in memory until these many bytes of others have been asked for since.
 KEEP_BYTES = 256 * 2**20
@@ -206,123 +190,3 @@ class RowServer:
             computed.rows, computed.epochs = [row], [epoch]
             computed.size = sum(np.asarray(value).nbytes for value in row.values())
         yield pack({"replace": True}, [epoch], computed.rows)
-
-
-def pack(head: dict[str, Any], epochs: list[float], rows: list[Row]) -> bytes:
-    """One frame: length, JSON header, then the arrays that it lists, each aligned to four bytes."""
-    head = dict(head)
-    payload: list[bytes] = []
-    if rows:
-        head["epochs"] = epochs
-        head["arrays"], head["plain"] = {}, {}
-        for name, first in rows[0].items():
-            if isinstance(first, np.ndarray):
-                stack = np.stack([row[name] for row in rows])
-                stack = stack.astype("<i4" if stack.dtype.kind in "iub" else "<f4")
-                head["arrays"][name] = {"dtype": stack.dtype.str, "shape": stack.shape}
-                payload.append(stack.tobytes())
-            else:
-                head["plain"][name] = [_finite(row[name]) for row in rows]
-    text = json.dumps(head, allow_nan=False, separators=(",", ":"), default=_plain).encode()
-    text += b" " * (-len(text) % 4)
-    body = b"".join(payload)
-    return struct.pack("<II", len(text), len(body)) + text + body
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no nan; the page draws null as a gap."""
-    return None if isinstance(value, float | np.floating) and not np.isfinite(value) else value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return [_finite(item) for item in value.tolist()] if value.ndim == 1 else value.tolist()
-    if isinstance(value, np.generic):
-        return _finite(value.item())
-    raise TypeError(f"{type(value).__name__} cannot be sent to a page")
-
-
-def register(server: Any, store: Store, evaluator: Evaluator) -> RowServer:
-    """Answer ``/api/rows`` on a Flask app."""
-    row_server = RowServer(store, evaluator)
-    routes = Blueprint("rows", __name__)
-
-    @routes.get("/api/rows")
-    def rows() -> Any:
-        feed_name = request.args.get("feed", "")
-        if feed_name not in FEEDS:
-            return problem(404, "This feed is unknown.", feed_name[:40], f"Use one of {', '.join(FEEDS)}.")
-        view = read_view(request.args)
-        theme = request.args.get("theme_now", "")
-        if theme not in ("", *THEMES):
-            return problem(400, "This theme is unknown.", theme[:40], f"Use one of {', '.join(THEMES)}.")
-        if getattr(FEEDS[feed_name], "whole", False):
-            told = row_server.whole(feed_name, view, theme)
-            return Response(stream_with_context(told), mimetype="application/octet-stream")
-        try:
-            run = store.run(view["run"])
-        except StoreError as error:
-            return problem(404, str(error), view["run"])
-        try:
-            have = max(0, int(request.args.get("have", "0")))
-        except ValueError:
-            return problem(400, "have is not a whole number.", None, "Send the number of rows that the page holds.")
-        # Rows counted under another server may have been other rows: begin again.
-        if request.args.get("boot") != row_server.boot:
-            have = 0
-        row_server.visited()
-        at = None
-        if getattr(FEEDS[feed_name], "answers", False):
-            at = request.args.get("at", type=float)
-            if at is None or at not in run.epochs:
-                return problem(400, "at is no recorded epoch of this run.", request.args.get("at"), "Reload the page.")
-        frames = row_server.frames(feed_name, run, view, have, theme, at)
-        return Response(stream_with_context(frames), mimetype="application/octet-stream")
-
-    @routes.get("/api/units")
-    def redundant() -> Any:
-        """Units that a redundancy question removes, for the page to select."""
-        try:
-            run = store.run(request.args.get("run", ""))
-            layer = chosen_layer(run, request.args.get("layer", ""))
-            weights = run.weights(layer.name, request.args.get("epoch", -1.0, type=float))
-            chosen = redundant_units(
-                weights,
-                request.args.get("kind", ""),
-                request.args.get("k", 4, type=int),
-                request.args.get("cluster", 0, type=int),
-            )
-        except (ValueError, StoreError) as error:
-            return problem(422, str(error))
-        return {"units": chosen}
-
-    @routes.get("/api/take-away")
-    def take_away() -> Any:
-        """A mask, or the state dict of the physically smaller network, as a file."""
-        view = read_view(request.args)
-        kind = request.args.get("kind", "")
-        if kind not in TAKE_AWAY:
-            return problem(400, "This kind of file is unknown.", kind[:40], f"Use one of {', '.join(TAKE_AWAY)}.")
-        try:
-            run = store.run(view["run"])
-            layer = chosen_layer(run, view["layer"])
-            epoch = request.args.get("epoch", -1.0, type=float)
-            count = min(round(float(view["frac"]) / 100 * layer.units), layer.units - 1)
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "file"
-                list(
-                    evaluator.ask(
-                        "take_away", run=run.id, layer=layer.name, epoch=epoch, criterion=view["crit"],
-                        count=count, kind=kind, path=str(path),
-                    )
-                )  # fmt: skip
-                data = path.read_bytes()
-        except (ValueError, StoreError, OSError) as error:
-            return problem(422, str(error))
-        name = f"{run.id}_{layer.name}_epoch-{epoch:g}_{kind}_{count}-removed{TAKE_AWAY[kind]}"
-        return Response(
-            data, mimetype="application/octet-stream", headers={"Content-Disposition": f'attachment; filename="{name}"'}
-        )
-
-    server.register_blueprint(routes)
-    return row_server

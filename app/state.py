@@ -5,68 +5,14 @@ one thing in the address bar and another in a slider.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Any
 
 from prunescope.app.criteria import choices as criterion_choices
-
-# Room for a long selection of units; an address beyond a few thousand characters is cut by some programs.
-TEXT_LENGTH = 4000
+from prunescope.app.key import Key
 
 # Filled from the engine's one dict of criteria, so that the list here and the error text there agree.
 CRITERION_CHOICES = criterion_choices()
-
-Kind = Literal["text", "number", "choice", "flag", "run", "option"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Key:
-    """One thing a user can set.
-
-    ``reach`` says who must answer a change: ``rows`` asks the server to compute, ``template`` asks it
-    only how to draw, ``local`` needs nobody.
-    """
-
-    name: str
-    kind: Kind
-    label: str
-    default: Any
-    reach: Literal["rows", "template", "local"]
-    pages: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-    step: float | None = None
-    choices: tuple[tuple[str, str], ...] = ()
-    unit: str = ""
-    help: str = ""
-    more: bool = False
-
-    def read(self, raw: str | None) -> Any:
-        """The value a link carries, or the default where it carries none that is possible."""
-        if raw is None:
-            return self.default
-        if self.kind == "flag":
-            return raw == "1"
-        if self.kind == "number":
-            try:
-                value = float(raw)
-            except ValueError:
-                return self.default
-            if value != value or not self._low <= value <= self._high:
-                return self.default
-            return int(value) if value == int(value) else value
-        if self.kind == "choice":
-            return raw if raw in dict(self.choices) else self.default
-        return raw[:TEXT_LENGTH]
-
-    @property
-    def _low(self) -> float:
-        return -1e12 if self.minimum is None else self.minimum
-
-    @property
-    def _high(self) -> float:
-        return 1e12 if self.maximum is None else self.maximum
-
 
 PAGES: dict[str, str] = {
     "overview": "Overview",

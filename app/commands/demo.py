@@ -19,8 +19,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def run(options: argparse.Namespace) -> int:
     """Start the demo's training in a process of its own, and serve until Ctrl-C, which ends both."""
-    from prunescope.engine.config import DEMO
     from prunescope.engine.launch import launch
+    from prunescope.engine.presets import DEMO
     from prunescope.engine.store import Store, StoreError
 
     settings = settings_from(options)

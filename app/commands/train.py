@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from prunescope.app.commands.common import OK, Problem, add_json, add_logdir, find_run, print_json, variable
-from prunescope.engine.config import PRESETS, ConfigError, FieldSpec, RunConfig, check_fits, field_specs
+from prunescope.engine.config import ConfigError, FieldSpec, RunConfig, check_fits, field_specs
+from prunescope.engine.presets import PRESETS
 from prunescope.engine.store import Run, Store, StoreError
 
 

@@ -19,9 +19,9 @@ from prunescope.app.exporting.collect import ExportError
 from prunescope.app.exporting.page import POLICY
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures.theme import THEMES, css_variables
-from prunescope.app.rows import RowServer, pack
+from prunescope.app.rows import RowServer
 from prunescope.app.state import KEYS, read_view
-from prunescope.app.wire import plain
+from prunescope.app.wire import pack, plain
 from prunescope.engine.store import Run
 
 # They answer about units that somebody selects: there is nothing to send along.

@@ -2,7 +2,7 @@
 
 A page's figures share *rows*: one set of named values an epoch. A template says how they are
 drawn; a hole in it, a :func:`ref`, says which of them go where. Filling the holes is all that happens
-on an update or when the scrubber moves, so the browser does it alone (``assets/rows.js``, same
+on an update or when the scrubber moves, so the browser does it alone (``assets/fill.js``, same
 rules, compared with this file by a test), and an export does it here: both show the same picture.
 """
 

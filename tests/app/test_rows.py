@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from flask import Flask
+from prunescope.app import selection_routes
 from prunescope.app.evaluator import Evaluator
-from prunescope.app.rows import pack, register
+from prunescope.app.row_routes import register
+from prunescope.app.wire import pack
 from prunescope.engine.store import LayerInfo, Store
 
 UNITS, FAN_IN = 12, 9
@@ -49,6 +51,7 @@ def served(tmp_path: Path):
             commit(writer, epoch, rng)
         server = Flask(__name__)
         rows = register(server, store, evaluator)
+        selection_routes.register(server, store, evaluator)
         rows._warmed = True
         yield server.test_client(), rows, writer, rng
     evaluator.close()

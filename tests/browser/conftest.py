@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from prunescope.engine.config import XORD
 from prunescope.engine.launch import launch
+from prunescope.engine.presets import XORD
 from prunescope.engine.store import LayerInfo, RunWriter, Store
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -8,19 +8,12 @@ import sys
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prunescope.engine.config import (
-    DEMO,
-    INITS,
-    PRESETS,
-    XORD,
-    ConfigError,
-    RunConfig,
-    check_fits,
-    field_specs,
-)
+from prunescope.engine.config import ConfigError, RunConfig, check_fits, field_specs
 from prunescope.engine.data import DATASETS
 from prunescope.engine.models import MODELS
 from prunescope.engine.models.init import SCHEMES
+from prunescope.engine.presets import DEMO, PRESETS, XORD
+from prunescope.engine.settings import INITS
 
 
 def problems(**values):
@@ -43,7 +36,8 @@ def test_the_defaults_need_no_network_and_fit_each_other():
 
 def test_settings_and_the_lists_behind_a_form_load_without_torch():
     code = (
-        "import sys; from prunescope.engine.config import DEMO, check_fits, field_specs; check_fits(DEMO);"
+        "import sys; from prunescope.engine.presets import DEMO;"
+        "from prunescope.engine.config import check_fits, field_specs; check_fits(DEMO);"
         "import prunescope.engine.data, prunescope.engine.models; field_specs();"
         "print([name for name in ('torch', 'sklearn', 'torchvision', 'numpy') if name in sys.modules])"
     )

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures.theme import LIGHT
-from prunescope.app.rows import pack
 from prunescope.app.state import read_view
+from prunescope.app.wire import pack
 from prunescope.engine.store import LayerInfo, Run, Store
 
 

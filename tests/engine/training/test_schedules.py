@@ -1,8 +1,8 @@
 """Learning rates against values worked by hand."""
 
 import pytest
-from prunescope.engine.config import SCHEDULES as OFFERED
 from prunescope.engine.config import RunConfig
+from prunescope.engine.settings import SCHEDULES as OFFERED
 from prunescope.engine.training.schedules import SCHEDULES, Schedule, schedule_of
 
 

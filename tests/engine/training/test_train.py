@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from prunescope.engine import train
-from prunescope.engine.config import OPTIMIZERS as OFFERED
 from prunescope.engine.config import ConfigError
+from prunescope.engine.settings import OPTIMIZERS as OFFERED
 from prunescope.engine.store import StoreFull
 from prunescope.engine.training import Diverged, job
 from prunescope.engine.training.control import Control
