@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask import Flask, Response, jsonify
-from prunescope.app import experiments, guard
+from prunescope.app import experiments, guard, recipe_form
 from prunescope.app.live import Live
 from prunescope.app.wire import plain
 from prunescope.engine.config import ConfigError
@@ -20,7 +20,7 @@ def register(server: Flask, store: Store, live: Live) -> None:
 
     @server.get("/api/experiments/form")
     def experiment_form() -> Response:
-        return jsonify(recipes=experiments.forms())
+        return jsonify(recipes=recipe_form.forms())
 
     @server.get("/api/experiments/<name>")
     def show_experiment(name: str) -> Response:
@@ -31,7 +31,7 @@ def register(server: Flask, store: Store, live: Live) -> None:
         # The token, as for runs: the check of an image folder tells what is on the disk.
         guard.require_change()
         try:
-            _, runs = experiments.asked_for(*_asked(guard.read_json()))
+            _, runs = recipe_form.asked_for(*_asked(guard.read_json()))
         except ConfigError as error:
             # Problems are the answer here, not a failure: browsers log a failed request as an error.
             return jsonify(problems=error.problems, runs=None)
@@ -40,7 +40,7 @@ def register(server: Flask, store: Store, live: Live) -> None:
     @server.post("/api/experiments")
     def start_experiment() -> tuple[Response, int]:
         guard.require_change()
-        name = experiments.start(store, *_asked(guard.read_json()))
+        name = recipe_form.start(store, *_asked(guard.read_json()))
         live.look_now()
         return jsonify(experiment=name), 201
 

@@ -183,8 +183,14 @@ def _welcome(settings: Any) -> html.Div:
         children=[
             html.H1("Nothing recorded here yet."),
             html.P(["Prunescope looks at ", html.Code(str(settings.logdir)), ". Three ways to fill it:"]),
-            html.P("Train one of the built-in networks:"),
-            html.Button("New run", type="button", className="primary", **{"data-do": "new"}),
+            html.P("Train one of the built-in networks, or many of them as an experiment:"),
+            html.Div(
+                className="welcome-actions",
+                children=[
+                    html.Button("New run", type="button", className="primary", **{"data-do": "new"}),
+                    html.Button("New experiment", type="button", **{"data-do": "experiment"}),
+                ],
+            ),
             html.P("Or on the shell:"),
             html.Pre(
                 f"prunescope train --dataset digits --model channels --init-scale 0.1 --logdir {settings.logdir}",

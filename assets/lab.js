@@ -38,7 +38,7 @@ window.prunescope = window.prunescope || {};
     const name = ps.view().exp;
     if (!rows) return;
     rows.closest(".queue").hidden = !name || name === "*";
-    if (!name || name === "*") return;
+    if (!name || name === "*") { page.querySelector("[data-queue-brief]").hidden = true; return; }
     const mine = ++asked;
     let told;
     try {
@@ -48,14 +48,30 @@ window.prunescope = window.prunescope || {};
     } catch { return; }
     if (mine !== asked) return;
     const card = rows.closest(".queue");
-    const count = (state, words) => (told.counts[state] ? `${told.counts[state]} ${words}` : "");
-    const parts = [told.state === "waiting" ? "waits: no process works on it" : told.state, `${told.counts.done} of ${told.runs.length} done`, count("running", "running"), count("queued", "queued"), count("paused", "paused"), count("failed", "failed"), count("blocked", "blocked"), told.left && ["working", "waiting"].includes(told.state) ? `about ${told.left} left` : ""];
-    set(card.querySelector("[data-queue-note]"), parts.filter(Boolean).join(" · "));
+    const counts = told.counts;
+    const count = (state) => (counts[state] ? `${counts[state]} ${state}` : "");
+    const left = told.left && ["working", "waiting"].includes(told.state) ? `about ${told.left} left` : "";
+    const state = { waiting: "waits for its turn", stopped: "stopped: no process works on it" }[told.state] || told.state;
+    const done = `${counts.done} of ${told.runs.length} done`;
+    set(card.querySelector("[data-queue-note]"), [state, done, ...["running", "queued", "paused", "failed", "cancelled", "blocked"].map(count), left].filter(Boolean).join(" · "));
     set(card.querySelector("[data-queue-log]"), told.log ? `Its process ended: ${told.log}` : "");
-    const whole = told.state === "working" ? ["pause"] : ["paused", "waiting"].includes(told.state) ? ["resume"] : [];
-    buttons(card.querySelector("[data-queue-actions]"), whole, "", name, { pause: "Pause all", resume: told.state === "waiting" ? "Go on" : "Resume" });
+    const open = counts.queued + counts.running + counts.paused;
+    const whole = [open && ["working", "waiting"].includes(told.state) && "pause", open && ["paused", "stopped"].includes(told.state) && "resume", (counts.failed || counts.cancelled) && "retry", open && "cancel"].filter(Boolean);
+    const words = { pause: "Pause all", resume: told.state === "stopped" ? "Go on" : "Resume", retry: "Retry failed", cancel: "Cancel the rest" };
+    if (!counts.failed) words.retry = "Retry cancelled";
+    buttons(card.querySelector("[data-queue-actions]"), whole, "", name, words);
+    brief(page.querySelector("[data-queue-brief]"), [state, done, count("failed"), left], counts.done / told.runs.length, told.state);
     told.runs.forEach((run, place) => update(row(rows, place), run, name));
     while (rows.children.length > told.runs.length) rows.lastChild.remove();
+  }
+
+  // The same in short, where the controls are: the queue itself stands below the figures.
+  function brief(box, parts, share, state) {
+    if (!box) return;
+    box.hidden = false;
+    box.dataset.status = state === "working" ? "running" : "";
+    set(box.querySelector("p"), parts.filter(Boolean).join(" · "));
+    box.querySelector("i").style.width = `${100 * share}%`;
   }
 
   function set(node, text) { if (node.textContent !== text) node.textContent = text; }
@@ -70,7 +86,8 @@ window.prunescope = window.prunescope || {};
   function update(box, run, name) {
     const [open, state, bar, actions, error] = box.children;
     box.dataset.status = run.state;
-    set(open, `${run.arm === run.label ? run.arm : `${run.arm}, ${run.label}`} · seed ${run.seed}`);
+    const about = `${run.arm === "sweep" ? run.label : run.arm === run.label ? run.arm : `${run.arm}, ${run.label}`} · seed ${run.seed}`;
+    set(open, about);
     open.title = run.key;
     open.disabled = !run.attempt;
     open.onclick = () => ps.set({ run: run.run_id, page: "overview", layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1, mix: "" }, { push: true });
@@ -79,7 +96,7 @@ window.prunescope = window.prunescope || {};
     set(state, (words[run.state] || run.state) + again);
     bar.firstChild.style.width = `${100 * run.progress}%`;
     set(error, run.error || "");
-    buttons(actions, ACTIONS[run.state] || [], run.key, name, WORDS, `${run.arm}, ${run.label}, seed ${run.seed}`);
+    buttons(actions, ACTIONS[run.state] || [], run.key, name, WORDS, about);
   }
 
   function buttons(place, wanted, key, name, words, about = "the queue") {
@@ -109,22 +126,27 @@ window.prunescope = window.prunescope || {};
     }
   };
 
+  // The Similarity page with the first two of the ticked runs in one graph.
+  ps.bothRuns = function () {
+    const [run, other] = ps.view().runs.split(",").filter(Boolean);
+    if (!other) { ps.toast("Tick two runs in the list at the left first."); return; }
+    ps.set({ page: "similarity", run, with: other, epoch: -1, follow: true, fit: -1, sel: "", unit: -1, mix: "" }, { push: true });
+  };
+
   // The form
   let recipes = null;
   function shown(value) {
     if (!Array.isArray(value)) return value ?? "";
     return value.map((item) => (typeof item === "string" ? item : JSON.stringify(item))).join(", ");
   }
-  function quoted(value) { return value.map((item) => JSON.stringify(item)).join(", "); }
-
   function control(field) {
     const id = "experiment-" + field.name;
     const common = { id, name: field.name, "aria-describedby": `${id}-help ${id}-problem` };
-    const text = field.kind === "values" ? quoted(field.value) : String(shown(field.value));
-    const element = field.choices.length && field.choices.includes(field.value)
+    const text = String(shown(field.value));
+    const element = field.kind === "lines" ? el("textarea", { ...common, rows: Math.max(2, text.split("\n").length), spellcheck: "false" }, text) : field.choices.length && field.choices.includes(field.value)
       ? el("select", common, ...field.choices.map((value) => el("option", { value, selected: value === field.value }, value)))
       : el("input", { ...common, type: "text", value: text, autocomplete: "off", inputmode: ["int", "float"].includes(field.kind) ? "decimal" : null });
-    return el("div", { class: "field" }, el("label", { for: id }, field.label), element,
+    return el("div", { class: field.kind === "lines" ? "field across" : "field" }, el("label", { for: id }, field.label), element,
       el("p", { class: "field-help", id: id + "-help" }, field.help), el("p", { class: "field-problem", id: id + "-problem", role: "alert" }));
   }
 
@@ -133,7 +155,7 @@ window.prunescope = window.prunescope || {};
     const found = {};
     for (const field of recipe.fields) {
       const element = form.elements[field.name];
-      const before = field.kind === "values" ? quoted(field.value) : String(shown(field.value));
+      const before = String(shown(field.value)).trim();
       if (element && element.value.trim() !== before) found[field.name] = element.value.trim();
     }
     return found;
@@ -160,19 +182,22 @@ window.prunescope = window.prunescope || {};
     try {
       if (!recipes) ({ recipes } = await (await fetch("/api/experiments/form")).json());
     } catch { ps.toast("The list of recipes could not be loaded. Reload the page."); return; }
-    const pick = el("select", { "aria-label": "Recipe", onchange: () => fill() }, ...recipes.map((recipe, i) => el("option", { value: i }, recipe.title || recipe.recipe)));
+    const groups = [...new Set(recipes.map((recipe) => recipe.group))];
+    const pick = el("select", { id: "experiment-recipe", onchange: () => fill() }, ...groups.map((group) => el("optgroup", { label: group },
+      ...recipes.flatMap((recipe, i) => (recipe.group === group ? [el("option", { value: i }, recipe.title || recipe.recipe)] : [])))));
+    pick.value = Math.max(0, recipes.findIndex((recipe) => recipe.page === ps.view().page));
     const about = el("div", { class: "recipe-about" });
     const first = el("div", { class: "fields" });
     const more = el("div", { class: "fields" });
     const details = el("details", { class: "more-settings" }, el("summary", {}, "More settings"), more);
     const size = el("span", { class: "form-size", role: "status" });
     const submit = el("button", { type: "submit", class: "primary" }, "Start experiment");
-    const form = el("form", { novalidate: true }, el("div", { class: "field" }, el("label", {}, "Recipe"), pick), about, first, details, el("p", { class: "form-problem", role: "alert" }), el("div", { class: "form-actions" }, size, submit));
+    const form = el("form", { novalidate: true }, el("div", { class: "field" }, el("label", { for: "experiment-recipe" }, "Recipe"), pick), about, first, details, el("p", { class: "form-problem", role: "alert" }), el("div", { class: "form-actions" }, size, submit));
     const recipe = () => recipes[Number(pick.value)];
     const tell = (runs) => set(size, runs ? `${runs} runs, one after the other` : "");
     function fill() {
       const now = recipe();
-      about.replaceChildren(el("p", { class: "card-text" }, [now.paper, now.note].filter(Boolean).join(". ")), el("p", { class: "card-text" }, `${now.kind} · ${now.scale}`));
+      about.replaceChildren(el("p", { class: "card-text" }, now.paper), el("p", { class: "card-text" }, [now.note, now.scale === "this machine" ? "" : `at the scale of the paper`].filter(Boolean).join(" · ")));
       first.replaceChildren(...now.fields.filter((field) => field.basic).map(control));
       const rest = now.fields.filter((field) => !field.basic);
       more.replaceChildren(...rest.map(control));
@@ -197,8 +222,7 @@ window.prunescope = window.prunescope || {};
       try {
         const told = await ps.post("/api/experiments", { recipe: recipe().recipe, changes: changes(form, recipe()) });
         box.close();
-        const page = recipe().kind === "sweep" && ps.spec().pages.includes("sweep") ? "sweep" : "tickets";
-        ps.set({ page, exp: told.experiment, level: "", quantity: "accuracy", setting: "", split: "" }, { push: true });
+        ps.set({ page: recipe().page, exp: told.experiment, level: "", quantity: "accuracy", setting: "", split: "" }, { push: true });
         soon();
       } catch (problem) {
         showProblems(form, recipe(), (problem.told && problem.told.problems) || { "": problem.message }, true);

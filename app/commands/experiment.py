@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prunescope.app.commands.common import OK, Problem, add_flag, add_json, add_logdir, print_json
+from prunescope.app.recipe_form import COMMANDS, command_for
 from prunescope.engine.config import ConfigError
 from prunescope.engine.experiments.cells import plan_cells
 from prunescope.engine.experiments.checks import experiment_from
@@ -23,12 +24,6 @@ from prunescope.engine.experiments.supervisor import Supervisor
 from prunescope.engine.experiments.table import Row
 from prunescope.engine.store import Store, StoreError
 
-# Which command starts which kinds.
-COMMANDS = {
-    "tickets": ("tickets",),
-    "schedule": ("schedule", "iterative", "retrain"),
-    "sweep": ("sweep", "probe"),
-}
 # A column is shown where its numbers differ; accuracy always is.
 COLUMNS = (
     "remaining", "accuracy", "train_accuracy", "first_accuracy", "early_stop_iteration", "epochs_to_fit", "distance",
@@ -71,8 +66,8 @@ def run(options: argparse.Namespace, name: str) -> int:
     except ValueError as error:
         raise Problem(str(error)) from None
     if experiment.kind not in COMMANDS[name]:
-        right = next(command for command, kinds in COMMANDS.items() if experiment.kind in kinds)
-        raise Problem(f"{options.recipe} is of kind {experiment.kind}: prunescope {right} --recipe {options.recipe}")
+        right = f"prunescope {command_for(experiment.kind)} --recipe {options.recipe}"
+        raise Problem(f"{options.recipe} is of kind {experiment.kind}: {right}")
     if options.dry_run:
         return _list(experiment, as_json=options.json)
     store = Store(options.logdir)

@@ -3,7 +3,7 @@
 import argparse
 
 from prunescope.app.commands.common import OK, Problem, add_json, print_json
-from prunescope.app.commands.experiment import COMMANDS
+from prunescope.app.recipe_form import command_for
 from prunescope.engine.config import ConfigError
 from prunescope.engine.experiments.cells import plan_cells
 from prunescope.engine.experiments.checks import experiment_from
@@ -37,8 +37,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _described(name: str) -> dict[str, object]:
     recipe = read_recipe(name)
-    command = next(command for command, kinds in COMMANDS.items() if recipe["kind"] in kinds)
     # A listing must not fail because a dataset is not there: how many runs follows from the recipe alone.
     cells = plan_cells(experiment_from(recipe, trusted=True))
     shown = {key: recipe.get(key, "") for key in ("kind", "title", "paper", "scale", "note")}
-    return {"name": name, "command": command, "runs": len(cells), **shown}
+    return {"name": name, "command": command_for(recipe["kind"]), "runs": len(cells), **shown}

@@ -3,21 +3,28 @@
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from prunescope.app.experiments import settings_of
+from prunescope.app.feeds import arms, quantities
 from prunescope.app.feeds.curve import HEADLINES
-from prunescope.app.feeds.recorded import OF_LAYERS, Recorded
+from prunescope.app.feeds.merged import merged_runs
+from prunescope.app.feeds.recorded import Recorded
+from prunescope.app.feeds.words import minus
 from prunescope.app.figures import lab
+from prunescope.app.figures.merged import Merged, merged
 from prunescope.engine.experiments.summary import config_differences, spread
 from prunescope.engine.store import Run, Store, StoreError
+from prunescope.engine.training.start import read_start
 
 MOST = 24
 # Alignment is worked out epoch by epoch: what is known so far goes out in this rhythm.
 TELL_SECONDS = 0.7
 COLOURS = 8
+# Numbers of layers in the table: each is a clustering or a decomposition a run.
+OF_LAYERS = ("angle", "closer", "rank", "spread", "turned")
 _CELL = re.compile(r"\.s\d+-(.+)$")
 _SEED = re.compile(r"[,:]?\s*seed[ =]?\d+", re.IGNORECASE)
 
@@ -64,20 +71,23 @@ class CompareFeed:
         told += [f"nothing recorded in {', '.join(missing)[:120]}"] if missing else []
         layers = [layer_in(group.runs[0], view["layer"]) for group in groups]
         drawn = self._over_epochs(groups, curves, metric)
+        both = merged_runs([group.runs[0] for group in groups], layers, [group.name for group in groups])
         answer = {
             "settled": {},
             "options": {"metric": [["", f"{best or 'nothing recorded'} (first)"], *([name, name] for name in metrics)]},
             "figures": {
                 "compare-metric": lab.with_spread(theme, drawn, _look(metric)),
                 "compare-other": lab.with_spread(
-                    theme, self._over_epochs(groups, curves, other), _look(other, low=True, right=True)
+                    theme, self._over_epochs(groups, curves, other), _look(other, low=True)
                 ),
                 "compare-effect": lab.with_spread(theme, [], _look("", empty="measuring …")),
+                "compare-merged": merged(theme, both),
             },
             "texts": {
                 "compare-finding": finding(drawn, metric, curves),
                 "compare-sub": " · ".join([*told, f"alignment of {', '.join(dict.fromkeys(layers))}"]),
                 "compare-other-note": other,
+                "compare-merged-note": alike(both),
                 **_big(drawn, metric),
             },
             "lists": {},
@@ -85,7 +95,7 @@ class CompareFeed:
         }
         yield answer
         for effects in self._effects(groups, layers):
-            look = _look("closer than by chance", low=True, right=True, more={"ticksuffix": "°"})
+            look = _look("closer than by chance", low=True, more={"ticksuffix": "°"})
             answer["figures"]["compare-effect"] = lab.with_spread(theme, effects, look)
             yield answer
 
@@ -128,13 +138,21 @@ class CompareFeed:
         names = list(dict.fromkeys(layer.name for group in groups for layer in group.runs[0].layers))
         rows = []
         for name in names:
-            for kind, words in OF_LAYERS.items():
+            for kind in OF_LAYERS:
                 cells = []
                 for group in groups:
-                    values = [self._recorded.layer_at_the_end(run, name).get(f"{kind} {name}") for run in group.runs]
-                    cells.append(_cell([value for value in values if value is not None and np.isfinite(value)]))
-                rows.append([f"{name}, {words}", *cells])
+                    values = [self._recorded.layer_at_the_end(run, kind, name) for run in group.runs]
+                    cells.append(_cell([value for value in values if np.isfinite(value)]))
+                rows.append([f"{name}, {quantities.OF_LAYERS[kind]}", *cells])
         return {"head": ["at the last epoch", *(group.name for group in groups)], "rows": rows}
+
+
+def alike(both: Merged | str) -> str:
+    """How near the units of two networks are to each other."""
+    if isinstance(both, str):
+        return ""
+    same = f", to the same unit {both.same:.2f}" if np.isfinite(both.same) else ""
+    return minus(f"cosine to the nearest {both.nearest:.2f}{same}")
 
 
 def cohorts(runs: Sequence[Run]) -> list[Cohort]:
@@ -153,12 +171,18 @@ def cohorts(runs: Sequence[Run]) -> list[Cohort]:
         used[colour] = used.get(colour, -1) + 1
         name = members[0].name if len(members) == 1 else _SEED.sub("", members[0].name).strip(" :,") or members[0].name
         found.append(Cohort(runs=tuple(members), name=name, colour=colour, dash=used[colour]))
-    names = [one.name for one in found]
+    names = without_common_beginning([one.name for one in found])
     # The same name twice would make two lines that cannot be told apart.
-    return [
-        one if names.count(one.name) == 1 else Cohort(runs=one.runs, name=one.runs[0].id, colour=one.colour, dash=one.dash)
-        for one in found
-    ]
+    names = [one.runs[0].id if names.count(name) > 1 else name for one, name in zip(found, names, strict=True)]
+    return [replace(one, name=name) for one, name in zip(found, names, strict=True)]
+
+
+def without_common_beginning(names: Sequence[str]) -> list[str]:
+    """Names without what all of them begin with, up to the colon behind an experiment's name."""
+    beginnings = {name.partition(": ")[0] for name in names if ": " in name}
+    if len(names) < 2 or len(beginnings) != 1 or not all(": " in name for name in names):
+        return list(names)
+    return [name.partition(": ")[2] for name in names]
 
 
 def colour_of(run_id: str) -> int:
@@ -190,17 +214,27 @@ def _series(group: Cohort, epochs: np.ndarray, values: Sequence[np.ndarray]) -> 
 
 
 def _look(metric: str, **more: Any) -> lab.Look:
-    return lab.Look(x="epoch", y=metric, y_percent="accuracy" in metric, points=False, **more)
+    return lab.Look(x="epoch", y=metric, y_percent=quantities.is_share(metric), points=False, **more)
 
 
 def settings_table(groups: Sequence[Cohort]) -> dict[str, Any]:
-    """Settings that differ between the groups; the seeds of each in the last row."""
-    configs = [settings_of(group.runs[0].config) for group in groups]
+    """Settings that differ between the groups, and how each began; the seeds of each in the last row."""
+    configs = [settings_of(group.runs[0].config) | began(group.runs[0]) for group in groups]
     for config in configs:
         config.pop("seed", None)
     rows = [[name, *(_text(config.get(name)) for config in configs)] for name in config_differences(configs)]
     seeds = [", ".join(_text(run.config.get("seed")) for run in group.runs) for group in groups]
     return {"head": ["setting", *(group.name for group in groups)], "rows": [*rows, ["seed", *seeds]]}
+
+
+def began(run: Run) -> dict[str, Any]:
+    """How a run of an experiment began, which its settings do not say; {} for any other."""
+    start = read_start(run.path)
+    if start is None or not start.facts.get("arm"):
+        return {}
+    left = start.facts.get("remaining")
+    told = {"began as": arms.words_of(start.facts["arm"]), "round": start.facts.get("label")}
+    return told | ({"weights remaining": f"{100 * left:.3g} %"} if left is not None else {})
 
 
 def _text(value: Any) -> str:
@@ -215,11 +249,7 @@ def _cell(values: Sequence[float]) -> str:
     if not values:
         return "–"
     found = spread(values)
-    return f"{found.mean:.3g}" + (f" ± {found.sd:.2g} (n={found.n})" if found.n > 1 else "")
-
-
-def _number(value: float, metric: str) -> str:
-    return f"{100 * value:.1f} %" if "accuracy" in metric else f"{value:.3g}"
+    return minus(f"{found.mean:.3g}") + (f" ± {found.sd:.2g} (n={found.n})" if found.n > 1 else "")
 
 
 def finding(drawn: Sequence[lab.Series], metric: str, curves: Sequence[Any]) -> str:
@@ -229,27 +259,23 @@ def finding(drawn: Sequence[lab.Series], metric: str, curves: Sequence[Any]) -> 
         return "These runs have recorded no metric in common."
     if len(ends) == 1:
         name, mean, _, n = ends[0]
-        return f"{name} ends at {_number(mean, metric)} (n={n}); tick another run to compare it with."
+        return f"{name} ends at {quantities.shown(mean, metric)} (n={n}); tick another run to compare it with."
     sign = 1 if "loss" in metric else -1
     ranked = sorted(ends, key=lambda end: sign * end[1])
     (first, high, sd_a, n_a), (last, low, sd_b, n_b) = ranked[0], ranked[-1]
     gap = abs(high - low)
-    apart = f"{100 * gap:.1f} points" if "accuracy" in metric else f"{gap:.3g}"
+    apart = quantities.difference(gap, metric)
     if n_a > 1 and n_b > 1 and gap < 2 * np.sqrt((sd_a**2 + sd_b**2) / 2):
         return f"No clear difference: {first} and {last} end {apart} apart, within what seeds alone do."
     few = "" if n_a > 1 and n_b > 1 else "; with one seed, chance is not excluded"
-    return f"{first} ends best ({_number(high, metric)}), {apart} ahead of {last}{few}."
+    return f"{first} ends best ({quantities.shown(high, metric)}), {apart} ahead of {last}{few}."
 
 
 def _big(drawn: Sequence[lab.Series], metric: str) -> dict[str, str]:
     ends = [one for one in drawn if np.isfinite(one.mean[-1])]
     if not ends:
-        return {"compare-big": "–", "compare-big-error": "", "compare-big-note": ""}
+        return quantities.no_readout("compare")
     pick = min if "loss" in metric else max
     best = pick(ends, key=lambda one: one.mean[-1])
-    sd = f"± {_number(best.sd[-1], metric).removesuffix(' %')}, " if best.n[-1] > 1 else ""
-    return {
-        "compare-big": _number(best.mean[-1], metric),
-        "compare-big-error": f"{sd}n={best.n[-1]}",
-        "compare-big-note": f"best final {metric} · {best.name}",
-    }
+    note = f"best final {metric} · {best.name}"
+    return quantities.readout("compare", metric, best.mean[-1], best.sd[-1], best.n[-1], note)

@@ -7,12 +7,42 @@ from typing import Any
 
 import numpy as np
 from prunescope.app.feeds.overview import layer_numbers
-from prunescope.engine.geometry import angle_null, spherical_kmeans
+from prunescope.engine.geometry import (
+    AngleNull,
+    angle_null,
+    compare_to_init,
+    expected_frame_potential,
+    frame_potential,
+    mean_abs_inner_product,
+    reconstruction_error,
+    singular_values,
+    spectral_density,
+    spherical_kmeans,
+    stable_rank,
+    z_score,
+)
 from prunescope.engine.store import Run
 
 KEPT = 20_000
 CLUSTERS = 4
-OF_LAYERS = {"angle": "median angle", "rank": "effective rank", "spread": "spread of norms"}
+NULL_DRAWS = 20
+# Of a clustering; chance is clustered as often as the data, or it would be no chance.
+STARTS = 3
+# From a layer's living units (units, fan_in) and where these began.
+NUMBERS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "angle": lambda weights, initial: layer_numbers(weights)[0],
+    "rank": lambda weights, initial: layer_numbers(weights)[1],
+    "spread": lambda weights, initial: layer_numbers(weights)[2],
+    "potential": lambda weights, initial: frame_potential(weights) / expected_frame_potential(*weights.shape),
+    "cosine": lambda weights, initial: mean_abs_inner_product(weights),
+    "moved": lambda weights, initial: float(np.linalg.norm(weights - initial, axis=1).mean()),
+    "turned": lambda weights, initial: float(compare_to_init(initial, weights).angles.mean()),
+    "stable": lambda weights, initial: stable_rank(singular_values(weights)),
+    "knee": lambda weights, initial: float(reconstruction_error(singular_values(weights)).knee),
+    "outside": lambda weights, initial: float(spectral_density(weights).above),
+}
+# What stands in tables; each is a clustering or a decomposition a run and layer.
+SOME = ("angle", "rank", "spread")
 
 
 class Recorded:
@@ -39,17 +69,23 @@ class Recorded:
         key = ("curves", str(run.path), run.created, run.head.n_snapshots)
         return self._once(key, lambda: (np.asarray(run.epochs), run.metrics()))
 
-    def layer_at_the_end(self, run: Run, layer: str) -> dict[str, float]:
-        """Median angle, effective rank and spread of norms of a layer ("angle fc1", …), in the newest snapshot."""
+    def layer_at_the_end(self, run: Run, kind: str, layer: str) -> float:
+        """A number of `quantities.OF_LAYERS` of a layer in the newest snapshot; nan where there is none."""
         if not len(run.epochs) or layer not in [info.name for info in run.layers]:
-            return {}
+            return np.nan
         epoch = float(run.epochs[-1])
+        if kind == "closer":
+            return self.effect(run, layer, epoch)
+        if kind == "z":
+            return self.z(run, layer, epoch)
 
-        def compute() -> dict[str, float]:
-            numbers = layer_numbers(run.weights(layer, epoch))
-            return {f"{name} {layer}": value for name, value in zip(OF_LAYERS, numbers, strict=True)}
+        def compute() -> float:
+            weights, initial = run.weights(layer, epoch), run.weights(layer, float(run.epochs[0]))
+            # A pruned unit has no direction; a mask that comes later leaves it one at the beginning.
+            live = np.isfinite(weights).all(axis=1) & (weights != 0).any(axis=1) & (initial != 0).any(axis=1)
+            return float(NUMBERS[kind](weights[live], initial[live])) if live.any() else np.nan
 
-        return self._once(("layer", str(run.path), run.created, layer, epoch), compute)
+        return self._once(("layer", str(run.path), run.created, layer, epoch, kind), compute)
 
     def angles(self, run: Run, layer: str, epoch: float) -> np.ndarray:
         """(units,) angle of each to its centre among four, in degrees; nan for a unit without a direction."""
@@ -59,7 +95,7 @@ class Recorded:
             angles = np.full(len(weights), np.nan)
             live = np.flatnonzero(np.isfinite(weights).all(axis=1) & (np.linalg.norm(weights, axis=1) > 0))
             if len(live):
-                angles[live] = spherical_kmeans(weights[live], min(CLUSTERS, len(live)), seed=0, n_init=3).angles
+                angles[live] = spherical_kmeans(weights[live], min(CLUSTERS, len(live)), seed=0, n_init=STARTS).angles
             return angles
 
         return self._once(("angles", str(run.path), run.created, layer, epoch), compute)
@@ -67,11 +103,19 @@ class Recorded:
     def effect(self, run: Run, layer: str, epoch: float) -> float:
         """How much closer to four directions the units stand than random ones would, in degrees."""
         angles = self.angles(run, layer, epoch)
-        live = int(np.isfinite(angles).sum())
+        null = self._null(run, layer, angles)
+        return np.nan if null is None else float(null.mean - np.nanmean(angles))
+
+    def z(self, run: Run, layer: str, epoch: float) -> float:
+        """The same in standard deviations of the null; positive is closer."""
+        angles = self.angles(run, layer, epoch)
+        null = self._null(run, layer, angles)
+        return np.nan if null is None else -z_score(float(np.nanmean(angles)), null)
+
+    def _null(self, run: Run, layer: str, angles: np.ndarray) -> AngleNull | None:
+        live, fan_in = int(np.isfinite(angles).sum()), run.layer(layer).fan_in
         if live <= CLUSTERS:
-            return np.nan
-        info = run.layer(layer)
-        chance = self._once(
-            ("null", live, info.fan_in), lambda: angle_null(live, info.fan_in, CLUSTERS, draws=5, seed=0).mean
+            return None
+        return self._once(
+            ("null", live, fan_in), lambda: angle_null(live, fan_in, CLUSTERS, draws=NULL_DRAWS, seed=0, n_init=STARTS)
         )
-        return float(chance - np.nanmean(angles))

@@ -1,32 +1,27 @@
 """Any summary quantity of finished runs against any of their settings, mean and spread over seeds."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from prunescope.app.experiments import chosen, duration, listed, settings_of
-from prunescope.app.feeds.recorded import OF_LAYERS, Recorded
-from prunescope.app.feeds.tickets import QUANTITIES
+from prunescope.app.feeds import arms, quantities
+from prunescope.app.feeds.recorded import Recorded
 from prunescope.app.figures import lab
-from prunescope.engine.experiments.folder import Experiments
+from prunescope.engine.config import field_specs
+from prunescope.engine.experiments.folder import Described, Experiments
+from prunescope.engine.experiments.specs import Sweep
 from prunescope.engine.experiments.summary import config_differences, spread, summarise
 from prunescope.engine.store import Run, Store, StoreError
 
 EVERYTHING = "*"
-MORE = {
-    "remaining": "weights remaining",
-    "iterations": "iterations",
-    "epochs_to_fit": "epochs until fitted",
-    "unit_capacity": "unit capacity, mean",
-    "unit_impact": "unit impact, mean",
-    "distance": "distance to the initialisation",
-    "norm": "norm of the hidden layer",
-    "angle": "angle to the initialisation",
-    "hidden": "hidden units",
-}
+ONE_LINE = "-"
 # What tells replicates from each other, and nothing else.
 REPLICATE = ("seed", "name")
-BEYOND = ("arm", "level", "remaining")
+BEYOND = ("arm", "point", "level", "remaining")
+BESIDE = {"level": "round or level", "point": "point of the sweep", "remaining": "weights remaining"}
 
 
 class Point(NamedTuple):
@@ -35,6 +30,24 @@ class Point(NamedTuple):
     settings: dict[str, Any]
     seed: Any
     numbers: dict[str, float]
+
+
+@dataclass
+class Found:
+    """The finished runs of an experiment, or of the whole folder.
+
+    Attributes
+    ----------
+    asked : settings that the experiment itself varies, in its order; they are shown unless others are chosen
+    """
+
+    exp: str
+    title: str
+    planned: int = 0
+    left: str = ""
+    asked: list[str] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+    layers: dict[str, None] = field(default_factory=dict)
 
 
 class SweepFeed:
@@ -47,96 +60,99 @@ class SweepFeed:
         self._recorded = Recorded()
 
     def look(self, store: Store, view: Mapping[str, Any], theme: Any) -> Iterator[dict[str, Any]]:
-        layer = view["quantity"].partition(" ")[2]
-        exp, title, points, planned, left, layers = self._points(store, view["exp"], layer)
-        varied = varied_settings(points)
-        setting = view["setting"] if view["setting"] in varied else next(iter(varied), "")
+        found = self._found(store, view["exp"], view["quantity"])
+        points, varied = found.points, varied_settings(found.points)
+        wanted = [name for name in found.asked if name in varied] + varied
+        setting = view["setting"] if view["setting"] in varied else next(iter(wanted), "")
         others = [name for name in varied if name != setting]
         split = view["split"] if view["split"] in others else ""
-        quantities = [*quantities_of(points), *(f"{kind} {name}" for name in layers for kind in OF_LAYERS)]
-        quantity = view["quantity"] if view["quantity"] in quantities else next(iter(quantities), "accuracy")
+        if not view["split"] and setting == next(iter(wanted), ""):
+            # A sweep of two settings is read as lines of one against the other.
+            split = next((name for name in found.asked if name in others and name != "point"), "")
+        known = known_quantities(points, list(found.layers))
+        quantity = view["quantity"] if view["quantity"] in known else next(iter(known), "accuracy")
         drawn, numeric = grouped(points, setting, split, quantity)
-        mixed = [name for name in others if name not in (split, "remaining")]
-        mixed = [name for name in mixed if differs_within(points, setting, split, name)]
-        y, percent = quantity_words(quantity), "accuracy" in quantity
         values = [x for one in drawn for x in one.x] if numeric else []
         look = lab.Look(
-            x=setting_words(setting), y=y, y_percent=percent, x_categories=not numeric,
-            x_log=bool(values) and min(values) > 0 and max(values) / min(values) > 20,
+            x=setting_words(setting), y=quantities.words(quantity), y_percent=quantities.is_share(quantity),
+            x_categories=not numeric, x_log=bool(values) and min(values) > 0 and max(values) / min(values) > 20,
             empty="nothing finished yet" if not points else "no setting differs between these runs",
         )  # fmt: skip
-        told = [title, f"{len(points)} of {planned} runs", *([f"about {left} left"] if left else [])]
-        if mixed:
-            told.append(f"runs at one point also differ in {', '.join(setting_words(name) for name in mixed)}")
+        each = single_runs(points, setting, split, quantity, drawn)
         yield {
-            "settled": {"exp": exp},
+            "settled": {"exp": found.exp},
             "options": {
                 "exp": [*([name, text] for name, text in listed(store)), [EVERYTHING, "all runs of this folder"]],
-                "quantity": [[name, quantity_words(name)] for name in quantities],
-                "setting": [["", "first that differs"], *([name, setting_words(name)] for name in varied)],
-                "split": [["", "one line"], *([name, setting_words(name)] for name in others)],
+                "quantity": [[name, quantities.words(name)] for name in known],
+                "setting": [["", "what the sweep varies"], *([name, setting_words(name)] for name in varied)],
+                "split": [
+                    ["", "what the sweep varies next"], [ONE_LINE, "one line"],
+                    *([name, setting_words(name)] for name in others),
+                ],
             },
             "figures": {
                 "sweep": lab.with_spread(theme, drawn, look),
-                "sweep-each": lab.with_spread(theme, single_runs(points, setting, split, quantity, drawn), look),
+                "sweep-each": lab.with_spread(theme, each, look),
             },
             "texts": {
-                "sweep-finding": finding(drawn, setting, quantity),
-                "sweep-sub": " · ".join(told),
-                **_big(drawn, setting, quantity),
+                "sweep-finding": finding(drawn, setting, split, quantity),
+                "sweep-sub": told_of(found, setting, split, others),
+                **_big(drawn, setting, split, quantity),
             },
             "lists": {},
-        }
+        }  # fmt: skip
 
-    def _points(self, store: Store, asked: str, layer: str) -> tuple[str, str, list[Point], int, str, list[str]]:
-        """Experiment id, title, finished runs, number planned, time left in words, layers.
-
-        Of layers, only ``layer`` is looked into: that reads weights, and takes a clustering a run.
-        """
-        layers: dict[str, None] = {}
+    def _found(self, store: Store, asked: str, quantity: str) -> Found:
+        """Of layers, only the quantity asked for is computed: that reads weights, and may take a clustering a run."""
         if asked == EVERYTHING or (not asked and not Experiments(store).ids()):
-            runs = [run for run in store.runs() if not run.error and len(run.epochs) > 1]
-            for run in runs:
-                layers |= dict.fromkeys(info.name for info in run.layers)
-            points = [
-                Point(settings_of(run.config), run.config.get("seed"), self._numbers(run, {}, layer)) for run in runs
-            ]
-            return EVERYTHING, "All runs of this folder", points, len(points), "", list(layers)
+            found = Found(EVERYTHING, "All runs of this folder")
+            for run in store.runs():
+                if not run.error and len(run.epochs) > 1:
+                    found.layers |= dict.fromkeys(info.name for info in run.layers)
+                    numbers = self._numbers(run, {}, quantity)
+                    found.points.append(Point(settings_of(run.config), run.config.get("seed"), numbers))
+            found.planned = len(found.points)
+            return found
         described = chosen(store, asked)
         summary = summarise(store, described)
-        points = []
+        found = Found(described.id, summary.title, len(summary.lines), asked=asked_of(described))
+        found.left = duration(summary.seconds_left) if summary.state == "working" else ""
         for line in summary.lines:
             if line.state != "done":
                 continue
             settings = settings_of(line.config) | {"arm": line.arm}
-            if summary.kind != "sweep":  # there it only numbers the points
+            if summary.kind != "sweep":
                 settings["level"] = line.level
+            elif "point" in found.asked:
+                settings["point"] = line.label.replace(", ", "<br>")
             settings["remaining"] = round(float(line.result.get("remaining", 1.0)), 6)
             try:
                 run = store.run(line.run_id)
-                layers |= dict.fromkeys(info.name for info in run.layers)
-                numbers = self._numbers(run, line.result, layer)
+                found.layers |= dict.fromkeys(info.name for info in run.layers)
+                numbers = self._numbers(run, line.result, quantity)
             except StoreError:
-                numbers = _finite(line.result)
-            points.append(Point(settings, line.seed, numbers))
-        left = duration(summary.seconds_left) if summary.state == "working" else ""
-        return described.id, summary.title, points, len(summary.lines), left, list(layers)
+                numbers = quantities.finite(line.result)
+            found.points.append(Point(settings, line.seed, numbers))
+        return found
 
-    def _numbers(self, run: Run, result: Mapping[str, Any], layer: str) -> dict[str, float]:
+    def _numbers(self, run: Run, result: Mapping[str, Any], quantity: str) -> dict[str, float]:
         found = dict(result)
         if not found:
             _, metrics = self._recorded.curves(run)
             last = {"accuracy": "val/accuracy", "loss": "val/loss", "train_accuracy": "train/accuracy"}
             found = {name: float(metrics[key][-1]) for name, key in last.items() if len(metrics.get(key, ()))}
-        return _finite(found | (self._recorded.layer_at_the_end(run, layer) if layer else {}))
+        kind, _, layer = quantity.partition(" ")
+        if layer and kind in quantities.OF_LAYERS:
+            found[quantity] = self._recorded.layer_at_the_end(run, kind, layer)
+        return quantities.finite(found)
 
 
-def _finite(values: Mapping[str, Any]) -> dict[str, float]:
-    return {
-        name: float(value)
-        for name, value in values.items()
-        if isinstance(value, int | float | np.number) and not isinstance(value, bool) and np.isfinite(value)
-    }
+def asked_of(described: Described) -> list[str]:
+    """What an experiment itself varies, the first of it first."""
+    plan = described.experiment.plan
+    if not isinstance(plan, Sweep):
+        return ["arm"] if described.experiment.kind not in arms.REMOVING else ["level", "arm"]
+    return [*(["point"] if plan.points else []), *plan.grid]
 
 
 def varied_settings(points: Sequence[Point]) -> list[str]:
@@ -146,20 +162,25 @@ def varied_settings(points: Sequence[Point]) -> list[str]:
     return [*(name for name in found if name not in BEYOND), *(name for name in BEYOND if name in found)]
 
 
-def quantities_of(points: Sequence[Point]) -> list[str]:
-    found = dict.fromkeys(name for point in points for name in point.numbers)
-    return [name for name in (*QUANTITIES, *MORE) if name in found]
-
-
-def quantity_words(name: str) -> str:
-    kind, _, layer = name.partition(" ")
-    if layer:
-        return f"{OF_LAYERS.get(kind, kind)} of {layer}"
-    return QUANTITIES.get(name) or MORE.get(name) or name.replace("_", " ")
+def known_quantities(points: Sequence[Point], layers: Sequence[str]) -> list[str]:
+    found = {name for point in points for name in point.numbers}
+    return [*(name for name in quantities.NAMES if name in found),
+            *(f"{kind} {name}" for name in layers for kind in quantities.OF_LAYERS)]  # fmt: skip
 
 
 def setting_words(name: str) -> str:
-    return {"lr": "learning rate", "level": "round or level"}.get(name) or MORE.get(name) or name.replace("_", " ")
+    return BESIDE.get(name) or _labels().get(name, name.replace("_", " "))
+
+
+@cache
+def _labels() -> dict[str, str]:
+    """As in the form of a run, inside a sentence."""
+    return {spec.name: spec.label[:1].lower() + spec.label[1:] for spec in field_specs()}
+
+
+def line_words(split: str, value: str) -> str:
+    """What a line is called that stands for one value of a setting."""
+    return arms.words_of(value) if split == "arm" else f"{setting_words(split)} {value}"
 
 
 def plain_value(value: Any) -> Any:
@@ -171,6 +192,12 @@ def plain_value(value: Any) -> Any:
     return value
 
 
+def line_value(point: Point, split: str) -> str:
+    """The value that tells a point's line from others, as text."""
+    value = plain_value(point.settings.get(split, ""))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def grouped(points: Sequence[Point], setting: str, split: str, quantity: str) -> tuple[list[lab.Series], bool]:
     """One series for each value of ``split``; whether ``setting`` is a number throughout."""
     if not setting:
@@ -179,10 +206,10 @@ def grouped(points: Sequence[Point], setting: str, split: str, quantity: str) ->
     places = list(dict.fromkeys(plain_value(point.settings[setting]) for point in held))
     numeric = bool(places) and all(isinstance(place, int | float) for place in places)
     places = sorted(places) if numeric else [str(place) for place in places]
-    lines = list(dict.fromkeys(str(plain_value(point.settings.get(split, ""))) for point in held))
+    lines = list(dict.fromkeys(line_value(point, split) for point in held))
     drawn = []
     for i, line in enumerate(lines):
-        mine = [point for point in held if str(plain_value(point.settings.get(split, ""))) == line]
+        mine = [point for point in held if line_value(point, split) == line]
         by_place: dict[Any, list[float]] = {place: [] for place in places}
         for point in mine:
             place = plain_value(point.settings[setting])
@@ -190,12 +217,12 @@ def grouped(points: Sequence[Point], setting: str, split: str, quantity: str) ->
         spreads = [(place, spread(values)) for place, values in by_place.items() if values]
         drawn.append(
             lab.Series(
-                name=f"{setting_words(split)} {line}" if split else quantity_words(quantity),
+                name=line_words(split, line) if split else quantities.words(quantity),
                 x=[place for place, _ in spreads],
                 mean=[value.mean for _, value in spreads],
                 sd=[value.sd for _, value in spreads],
                 n=[value.n for _, value in spreads],
-                colour=i,
+                colour=arms.colour_of(line, lines) if split == "arm" else i,
                 dash=i,
             )
         )
@@ -205,18 +232,23 @@ def grouped(points: Sequence[Point], setting: str, split: str, quantity: str) ->
 def single_runs(
     points: Sequence[Point], setting: str, split: str, quantity: str, drawn: Sequence[lab.Series]
 ) -> list[lab.Series]:
-    """The same numbers, seed by seed: one line for each seed."""
+    """The same numbers, seed by seed: a line for each, in the colour of its mean where there are several of these."""
     if not setting:
         return []
-    seeds = list(dict.fromkeys(point.seed for point in points))
+    colours = {one.name: one.colour for one in drawn}
     found = []
-    for i, seed in enumerate(seeds):
+    for i, seed in enumerate(dict.fromkeys(point.seed for point in points)):
         mine = [point for point in points if point.seed == seed]
         for one in grouped(mine, setting, split, quantity)[0]:
-            name = f"seed {seed}" + (f", {one.name}" if split else "")
-            same = next((j for j, other in enumerate(drawn) if other.name == one.name), i) if split else i
-            found.append(lab.Series(name=name, x=one.x, mean=one.mean, sd=[np.nan] * len(one.x), n=one.n, colour=same,
-                                    dash=i))  # fmt: skip
+            # With several lines their names are what a reader needs; the dash tells the seeds apart.
+            name = one.name if split else f"seed {seed}"
+            known = any(other.name == name for other in found)
+            found.append(
+                lab.Series(
+                    name=name, x=one.x, mean=one.mean, sd=[np.nan] * len(one.x), n=one.n, dash=i,
+                    colour=colours.get(one.name, i) if split else i, counted="", labelled=not known,
+                )
+            )  # fmt: skip
     return found
 
 
@@ -231,44 +263,61 @@ def differs_within(points: Sequence[Point], setting: str, split: str, name: str)
     return False
 
 
-def _shown(value: float, quantity: str) -> str:
-    return f"{100 * value:.1f} %" if "accuracy" in quantity or quantity == "remaining" else f"{value:.3g}"
+def told_of(found: Found, setting: str, split: str, others: Sequence[str]) -> str:
+    """The grey line: which runs, and in what else those at one point differ."""
+    told = [found.title, f"{len(found.points)} of {found.planned} runs"]
+    if found.left:
+        told.append(f"about {found.left} left")
+    mixed = [name for name in others if name not in (split, "remaining", "point")]
+    mixed = [name for name in mixed if differs_within(found.points, setting, split, name)]
+    if mixed:
+        told.append(f"runs at one point also differ in {', '.join(setting_words(name) for name in mixed)}")
+    return " · ".join(told)
 
 
-def _difference(value: float, quantity: str) -> str:
-    return f"{100 * value:.1f} points" if "accuracy" in quantity or quantity == "remaining" else f"{value:.2g}"
+class End(NamedTuple):
+    """A mean over seeds, with where it stands in words."""
+
+    mean: float
+    sd: float
+    n: int
+    at: str
 
 
-def finding(drawn: Sequence[lab.Series], setting: str, quantity: str) -> str:
+def ends_of(drawn: Sequence[lab.Series], setting: str, split: str) -> list[End]:
+    found = []
+    for one in drawn:
+        line = f", {one.name}" if split else ""
+        for x, mean, sd, n in zip(one.x, one.mean, one.sd, one.n, strict=True):
+            at = f"{x:g}" if isinstance(x, int | float) else str(x).replace("<br>", ", ")
+            found.append(End(mean, sd, n, (at if setting == "point" else f"{setting_words(setting)} {at}") + line))
+    return found
+
+
+def finding(drawn: Sequence[lab.Series], setting: str, split: str, quantity: str) -> str:
     """Between which values the quantity lies, and whether seeds alone would explain it."""
-    ends = [(one.mean[i], one.x[i], one.sd[i]) for one in drawn for i in range(len(one.x))]
+    ends = ends_of(drawn, setting, split)
     if not setting or len(ends) < 2:
         return "Nothing to compare yet: a sweep needs finished runs that differ in a setting."
-    (high, at_high, _), (low, at_low, _) = max(ends, key=lambda end: end[0]), min(ends, key=lambda end: end[0])
-    words, name = quantity_words(quantity), setting_words(setting)
-    told = f"{words[0].upper()}{words[1:]} is highest at {name} {_at(at_high)} ({_shown(high, quantity)})"
-    told += f" and lowest at {_at(at_low)} ({_shown(low, quantity)})"
-    sds = [sd for _, _, sd in ends if np.isfinite(sd)]
+    high, low = max(ends, key=lambda end: end.mean), min(ends, key=lambda end: end.mean)
+    words = quantities.words(quantity)
+    told = f"{words[0].upper()}{words[1:]} is highest at {high.at} ({quantities.shown(high.mean, quantity)})"
+    told += f" and lowest at {low.at} ({quantities.shown(low.mean, quantity)})"
+    sds = [end.sd for end in ends if np.isfinite(end.sd)]
     if not sds:
         return f"{told}; one seed each, so chance is not excluded."
     typical = float(np.sqrt(np.mean(np.square(sds))))
-    if high - low < 2 * typical:
-        gap, chance = _difference(high - low, quantity), _difference(typical, quantity)
-        return f"No clear effect of {name}: {words} differs by {gap}, seeds alone by ± {chance}."
-    return f"{told}; seeds alone differ by ± {_difference(typical, quantity)}."
+    chance = quantities.difference(typical, quantity)
+    if high.mean - low.mean < 2 * typical:
+        gap = quantities.difference(high.mean - low.mean, quantity)
+        return f"No clear effect of {setting_words(setting)}: {words} differs by {gap}, seeds alone by ± {chance}."
+    return f"{told}; seeds alone differ by ± {chance}."
 
 
-def _at(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
-
-
-def _big(drawn: Sequence[lab.Series], setting: str, quantity: str) -> dict[str, str]:
-    ends = [(one.mean[i], one.sd[i], one.n[i], one.x[i], one.name) for one in drawn for i in range(len(one.x))]
+def _big(drawn: Sequence[lab.Series], setting: str, split: str, quantity: str) -> dict[str, str]:
+    ends = ends_of(drawn, setting, split)
     if not ends:
-        return {"sweep-big": "–", "sweep-big-error": "", "sweep-big-note": ""}
-    mean, sd, n, x, _ = max(ends, key=lambda end: end[0])
-    return {
-        "sweep-big": _shown(mean, quantity),
-        "sweep-big-error": "n=1" if n == 1 else f"± {_shown(sd, quantity).removesuffix(' %')}, n={n}",
-        "sweep-big-note": f"highest {quantity_words(quantity)} · {setting_words(setting)} {_at(x)}",
-    }
+        return quantities.no_readout("sweep")
+    best = max(ends, key=lambda end: end.mean)
+    note = f"highest {quantities.words(quantity)} · {best.at}"
+    return quantities.readout("sweep", quantity, best.mean, best.sd, best.n, note)

@@ -11,6 +11,8 @@ import numpy as np
 from prunescope.app.figures.pieces import corner, middle, spread
 from prunescope.app.figures.theme import DASHES, SYMBOLS, Theme, axis, base_layout, blend
 
+MOST_LABELS = 8
+MOST_TICKS = 14
 PERCENT_TICKS = (1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 
 
@@ -23,6 +25,8 @@ class Series:
     x, mean, sd : (n_points,); sd is nan where only one run is behind a point
     n : (n_points,) runs behind each point
     colour : place in the theme's data colours; -1 is the grey of controls
+    counted : what n counts, for the label; "" leaves it out
+    labelled, points : whether its name stands in the corner, and its points on the line
     """
 
     name: str
@@ -33,19 +37,25 @@ class Series:
     colour: int = 0
     dash: int = 0
     symbol: str = "circle"
+    counted: str = "n"
+    labelled: bool = True
+    points: bool = True
 
     def label(self) -> str:
         """Its name and how many runs are behind it."""
+        if not self.counted:
+            return self.name
         counts = [n for n in self.n if n]
         if not counts:
             return f"{self.name} · no run yet"
         few, many = min(counts), max(counts)
-        return f"{self.name} · n={few}" + (f"–{many}" if many > few else "")
+        equals = "=" if self.counted == "n" else " "
+        return f"{self.name} · {self.counted}{equals}{few}" + (f"–{many}" if many > few else "")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """The axes of a figure of several series."""
+    """The axes of a figure of several series; `low` is for low cards, `empty` says why nothing is drawn yet."""
 
     x: str
     y: str
@@ -54,7 +64,6 @@ class Look:
     x_categories: bool = False
     y_percent: bool = False
     empty: str = ""
-    right: bool = False
     low: bool = False
     points: bool = True
     more: dict[str, Any] = field(default_factory=dict)
@@ -80,14 +89,54 @@ def with_spread(theme: Theme, series: Sequence[Series], look: Look) -> dict[str,
             data += spread(theme, list(mean - sd), list(mean + sd), soft(paint(theme, one.colour)), x=list(one.x))
     for one in series:
         data.append(_line(theme, one, look))
-    ends = [(one.label(), paint(theme, one.colour)) for one in series]
-    notes = corner(theme, ends, right=look.right, bottom=True, step=0.17 if look.low else 0.075)
-    if not series and look.empty:
-        notes = [middle(theme, look.empty)]
-    return {
-        "data": data,
-        "layout": base_layout(theme, annotations=notes, xaxis=_x_axis(theme, series, look), yaxis=_y_axis(theme, look)),
-    }
+    named = [one for one in series if one.labelled]
+    notes = [middle(theme, look.empty)] if look.empty and not series else _labels(theme, named, series, look)
+    layout = base_layout(theme, annotations=notes, xaxis=_x_axis(theme, series, look), yaxis=_y_axis(theme, look))
+    return {"data": data, "layout": layout if series else without_axes(layout)}
+
+
+def without_axes(layout: dict[str, Any]) -> dict[str, Any]:
+    """Nothing to measure yet: numbers at an axis would be invented."""
+    return layout | {name: layout[name] | {"visible": False} for name in ("xaxis", "yaxis")}
+
+
+def _labels(theme: Theme, named: Sequence[Series], series: Sequence[Series], look: Look) -> list[dict[str, Any]]:
+    """Labels in the corner that the curves leave most free."""
+    ends = [(one.label(), paint(theme, one.colour)) for one in named[:MOST_LABELS]]
+    if len(named) > MOST_LABELS:
+        ends.append((f"and {len(named) - MOST_LABELS} more", theme.muted))
+    step = 0.13 if look.low else 0.075
+    right, bottom = free_corner(series, look, width=0.45 if look.low else 0.3, height=min(0.9, step * len(ends)))
+    return corner(theme, ends, right=right, bottom=bottom, step=step)
+
+
+def free_corner(series: Sequence[Series], look: Look, *, width: float, height: float) -> tuple[bool, bool]:
+    """(right, bottom) of the corner in which the fewest parts of the curves lie; both shares of the plot."""
+    xs, ys = [], []
+    for one in series:
+        x = np.arange(len(one.x), dtype=float) if look.x_categories else np.asarray(one.x, float)
+        x = -np.log(np.maximum(x, 1e-12)) if look.x_log and look.x_percent else np.log(x) if look.x_log else x
+        y = np.asarray(one.mean, float)
+        known = np.isfinite(x) & np.isfinite(y)
+        if known.any():
+            at = np.linspace(0, known.sum() - 1, 60)
+            steps = np.arange(known.sum())
+            xs.append(np.interp(at, steps, x[known]))
+            ys.append(np.interp(at, steps, y[known]))
+    if not xs:
+        return False, True
+    x, y = np.concatenate(xs), np.concatenate(ys)
+    low = min(0.0, float(y.min())) if look.more.get("rangemode") == "tozero" else float(y.min())
+    across = (x - x.min()) / (np.ptp(x) or 1.0)
+    up = (y - low) / ((y.max() - low) or 1.0)
+
+    def crowd(place: tuple[bool, bool]) -> int:
+        right, bottom = place
+        beside = across > 1 - width if right else across < width
+        return int((beside & (up < height if bottom else up > 1 - height)).sum())
+
+    # Of equally free ones the first: where the eye looks for a legend of these figures.
+    return min(((False, True), (True, True), (True, False), (False, False)), key=crowd)
 
 
 def _line(theme: Theme, one: Series, look: Look) -> dict[str, Any]:
@@ -112,7 +161,7 @@ def _line(theme: Theme, one: Series, look: Look) -> dict[str, Any]:
         },
         "hovertemplate": f"{one.name}, {x}: %{{y:{share}}} %{{text}}<extra></extra>",
     }
-    if not look.points:
+    if not (look.points and one.points):
         drawn["mode"] = "lines"
     if look.x_categories:
         drawn["error_y"] = {"type": "data", "array": np.nan_to_num(sd).tolist(), "color": colour, "thickness": 1.4}
@@ -126,7 +175,10 @@ def _x_axis(theme: Theme, series: Sequence[Series], look: Look) -> dict[str, Any
         return axis(theme, look.x, showgrid=False, **({"tickformat": ".0%"} if look.x_percent else {}))
     least = min((float(x) for one in series for x in one.x if x > 0), default=0.1)
     if not look.x_percent:
-        return axis(theme, look.x, showgrid=False, type="log")
+        # The values themselves: the digits between powers of ten would say nothing of them.
+        ticks = sorted({float(x) for one in series for x in one.x})[:MOST_TICKS]
+        words = [f"{tick:g}" for tick in ticks]
+        return axis(theme, look.x, showgrid=False, type="log", tickvals=ticks, ticktext=words)
     # From the whole network at the left to the smallest at the right: the way in which pruning goes.
     ticks = [tick for tick in PERCENT_TICKS if tick > least * 0.8]
     words = [f"{100 * tick:g} %" for tick in ticks]
@@ -162,15 +214,13 @@ def curves(
         )
         if i in (0, 1, len(lines) - 1):
             ends.append((name, theme.muted if i else theme.null))
-    return {
-        "data": data,
-        "layout": base_layout(
-            theme,
-            annotations=corner(theme, ends, bottom=True, step=0.13) if data else [middle(theme, empty)],
-            xaxis=axis(theme, "epoch", showgrid=False),
-            yaxis=axis(theme, y, **({"tickformat": ".0%"} if percent else {})),
-        ),
-    }
+    layout = base_layout(
+        theme,
+        annotations=corner(theme, ends, bottom=True, step=0.13) if data else [middle(theme, empty)],
+        xaxis=axis(theme, "epoch", showgrid=False),
+        yaxis=axis(theme, y, **({"tickformat": ".0%"} if percent else {})),
+    )
+    return {"data": data, "layout": layout if data else without_axes(layout)}
 
 
 def survivors(theme: Theme, points: Sequence[tuple[str, Any, Any]], note: str, empty: str) -> dict[str, Any]:
@@ -192,12 +242,11 @@ def survivors(theme: Theme, points: Sequence[tuple[str, Any, Any]], note: str, e
         }
         for i, (name, angles, kept) in enumerate(points)
     ]
-    return {
-        "data": data,
-        "layout": base_layout(
-            theme,
-            annotations=corner(theme, [(note, theme.muted)], bottom=False) if data else [middle(theme, empty)],
-            xaxis=axis(theme, "angle to the nearest of four centres, early", ticksuffix="°", showgrid=False),
-            yaxis=axis(theme, "kept", tickformat=".0%", rangemode="tozero"),
-        ),
-    }
+    layout = base_layout(
+        theme,
+        annotations=corner(theme, [(note, theme.muted)], bottom=False) if data else [middle(theme, empty)],
+        xaxis=axis(theme, "angle to the nearest of four centres, early", ticksuffix="°", showgrid=False),
+        # Room above for the note: many units are kept whole.
+        yaxis=axis(theme, "kept", tickformat=".0%", range=[-0.04, 1.22], tickvals=[0, 0.25, 0.5, 0.75, 1]),
+    )
+    return {"data": data, "layout": layout if data else without_axes(layout)}

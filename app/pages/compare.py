@@ -13,11 +13,18 @@ HOW_EFFECT = parts.paragraphs(
     "of this name, its first one is taken.",
     "Source: Brutzkus & Globerson 2019 (arXiv 1810.03037).",
 )
+HOW_MERGED = parts.paragraphs(
+    "The units of the first two groups' runs in their newest snapshots: every unit's weights, scaled to length 1, are "
+    "stacked and projected onto the two main directions of all of them. The note tells the mean cosine of a unit to "
+    "the nearest one of the other network and, where they are as many, to the unit of the same number. “Graph of both” "
+    "opens the Similarity page with the second network drawn beside the first.",
+    "Source: the merged view of “Sources of Redundancy in Neural Networks”.",
+)
 
 
-def table(component_id: str, title: str, note: str) -> html.Section:
+def table(component_id: str, title: str, note: str, *, half: bool = False) -> html.Section:
     return html.Section(
-        className="card table-card",
+        className="card table-card half" if half else "card table-card",
         children=[
             html.Div(className="card-head", children=[html.H2(title), html.Span(note, className="card-note")]),
             html.Div(
@@ -41,7 +48,14 @@ def layout() -> html.Section:
                 "compare-other", "Beside it", note=html.Span(id="compare-other-note"), how=HOW_METRIC, size="mid"
             ),
             parts.figure_card("compare-effect", "Alignment", how=HOW_EFFECT, size="mid"),
-            table("compare-settings", "What differs in their settings", "all else is the same"),
+            parts.figure_card(
+                "compare-merged",
+                "Both networks in one picture",
+                note=html.Span(id="compare-merged-note"),
+                how=HOW_MERGED,
+                size="mid",
+            ),
+            table("compare-settings", "What differs in their settings", "all else is the same", half=True),
             table("compare-layers", "Layer by layer", "mean ± sd over seeds"),
         ],
         [
@@ -56,6 +70,7 @@ def layout() -> html.Section:
                         className="card-text",
                     ),
                     html.Button("Untick all", type="button", className="small", **{"data-do": "untick"}),
+                    html.Button("Graph of both", type="button", className="small", **{"data-do": "both"}),
                 ],
             ),
         ],

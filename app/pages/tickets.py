@@ -51,6 +51,16 @@ def queue() -> html.Section:
     )
 
 
+def queue_brief() -> html.Div:
+    """The queue in one line and a bar, where the controls are."""
+    return html.Div(
+        className="card queue-brief",
+        hidden=True,
+        children=[html.P(className="card-text"), html.Span(html.I(), className="run-bar")],
+        **{"data-queue-brief": "", "role": "status"},
+    )
+
+
 def new_button() -> html.Button:
     return html.Button("New experiment", type="button", className="primary", **{"data-do": "experiment"})
 
@@ -71,6 +81,7 @@ def layout() -> html.Section:
         ],
         [
             parts.readout("tickets", error=True),
+            queue_brief(),
             *parts.controls("exp", "quantity", "level"),
             new_button(),
         ],

@@ -3,6 +3,7 @@
     experiment.json     what was asked, when, with which command and versions; written once
     table.sqlite        the run table
     lock, heartbeat     of the supervisor that works on it now, if any
+    head.lock, head.log of the background process that stands in line for it, or works on it
 
 The runs themselves lie in the log directory like all others, each with its own single writer.
 """
@@ -21,6 +22,7 @@ from prunescope.engine.experiments.cells import plan_cells
 from prunescope.engine.experiments.checks import experiment_from
 from prunescope.engine.experiments.specs import Experiment
 from prunescope.engine.experiments.table import Table
+from prunescope.engine.experiments.turns import has_place
 from prunescope.engine.store import RunDamaged, Store, StoreError, files, locks
 
 FOLDER = ".experiments"
@@ -62,6 +64,11 @@ class Described:
     def is_working(self) -> bool:
         """Whether a supervisor works on it now."""
         return locks.is_locked(self.path)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a background process stands in line for it."""
+        return has_place(self.path) and not self.is_working
 
 
 def experiment_id(experiment: Experiment) -> str:

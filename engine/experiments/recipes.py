@@ -1,5 +1,6 @@
 """Recipes: experiments in TOML files, shipped with the package or the user's own. Imports no torch."""
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -78,3 +79,19 @@ def changed(recipe: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]
                 raise ConfigError({"set": f"{change!r}: {table} is a value, not a table."})
         inner[name] = value
     return result
+
+
+def toml_of(value: Any) -> str:
+    """A value in TOML's spelling, on one line; `changed` reads it back.
+
+    Lists, texts, numbers and truth values are written as JSON writes them.
+    """
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(name)} = {toml_of(inner)}" for name, inner in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(toml_of, value)) + "]"
+    return json.dumps(value)
+
+
+def _key(name: str) -> str:
+    return name if name.replace("_", "").isalnum() and name.isascii() else json.dumps(name)

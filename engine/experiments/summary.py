@@ -75,8 +75,8 @@ class Summary:
 
     Attributes
     ----------
-    state : "working", "paused", "done", "failed" (something failed, the rest is done) or "waiting"
-        (runs are queued, and no supervisor works on them)
+    state : "working", "waiting" (for its turn), "paused", "done", "failed" (something failed, the rest is
+        done) or "stopped" (runs are queued, and no process works on them)
     counts : state → number of runs
     seconds_left : estimate for the runs that are left; nan until one is done
     differences : setting → the values it takes among the runs, where it takes several
@@ -112,7 +112,7 @@ def summarise(store: Store, described: Described, *, workers: int = 1) -> Summar
         name=described.experiment.name,
         title=described.experiment.title or described.experiment.name,
         kind=described.experiment.kind,
-        state=_state(counts, paused=paused, working=described.is_working),
+        state=_state(counts, paused=paused, working=described.is_working, waiting=described.is_waiting),
         counts=counts,
         lines=lines,
         groups=grouped(lines),
@@ -159,11 +159,11 @@ def _progress(store: Store, row: Row, run_id: str) -> float:
     return min((head.epoch or 0.0) / head.total_epochs, 1.0) if head.total_epochs else 0.0
 
 
-def _state(counts: Mapping[str, int], *, paused: bool, working: bool) -> str:
+def _state(counts: Mapping[str, int], *, paused: bool, working: bool, waiting: bool) -> str:
     if working:
         return "paused" if paused else "working"
     if counts["queued"] or counts["running"]:
-        return "paused" if paused else "waiting"
+        return "paused" if paused else "waiting" if waiting else "stopped"
     if counts["paused"]:
         return "paused"
     return "failed" if counts["failed"] or counts["blocked"] else "done"

@@ -199,6 +199,17 @@ class Table:
             if paused:
                 execute("UPDATE cells SET wish='stop' WHERE state='running' AND wish=''")
 
+    def cancel_all(self) -> None:
+        """Leave out everything that is not done; what was recorded stays."""
+        with self._change() as execute:
+            execute("UPDATE cells SET state='cancelled' WHERE state IN ('queued', 'paused')")
+            execute("UPDATE cells SET wish='cancel' WHERE state='running'")
+
+    def retry_all(self) -> None:
+        """Queue everything again that failed or was cancelled."""
+        with self._change() as execute:
+            execute("UPDATE cells SET state='queued', error='', crashes=0 WHERE state IN ('failed', 'cancelled')")
+
     def pause(self, key: str) -> None:
         """Hold one run; a running one is saved first."""
         self._ask(key, {"queued": "state='paused'", "running": "wish='pause'"}, "pause")

@@ -96,8 +96,9 @@ def _find_or_make(store: Store, described: Described, table: Table, row: Row, *,
     prepared = prepare(cell, run_of, trusted=trusted)
     if run is None:
         parent = described.run_id(cell.parents[0]) if cell.parents else None
-        level = f" {cell.label}" if cell.label and cell.label != cell.arm else ""
-        name = f"{described.experiment.name}: {cell.arm}{level}, seed {cell.seed}"
+        # The runs of a sweep are all of one arm: their point says it all.
+        parts = dict.fromkeys(part for part in (cell.arm, cell.label) if part and part != "sweep")
+        name = f"{described.experiment.name}: {' '.join(parts)}, seed {cell.seed}"
         store.create_run(prepared.config.to_dict(), name=name, run_id=run_id, parent=parent)
         run = store.run(run_id)
     facts = {**prepared.start.facts, "experiment": described.id}

@@ -1,6 +1,8 @@
 """Experiments from the browser: refused with reasons, started in a process of their own, steered, followed."""
 
 import json
+import os
+import shlex
 import struct
 import subprocess
 from pathlib import Path
@@ -9,14 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
-from prunescope.app import experiments
+from prunescope.app import experiments, recipe_form
+from prunescope.app.feeds import quantities
+from prunescope.app.feeds.arms import share_kept
 from prunescope.app.feeds.compare import cohorts, colour_of
+from prunescope.app.feeds.recorded import NUMBERS, Recorded
 from prunescope.app.feeds.sweep import Point, grouped, varied_settings
-from prunescope.app.feeds.tickets import share_kept
+from prunescope.engine.config import ConfigError
 from prunescope.engine.experiments import head
 from prunescope.engine.experiments.checks import experiment_from
-from prunescope.engine.experiments.folder import Described, Experiments
-from prunescope.engine.experiments.recipes import recipe_names
+from prunescope.engine.experiments.folder import Described, Experiments, experiment_id
+from prunescope.engine.experiments.recipes import changed, read_recipe, recipe_names
+from prunescope.engine.experiments.turns import take_place
 from prunescope.engine.store import LayerInfo, Store
 
 LAYER = LayerInfo(name="fc1", kind="linear", units=4, fan_in=3, shape=(4, 3))
@@ -95,18 +101,36 @@ def line(figure: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_every_shipped_recipe_has_a_form_that_is_accepted_as_it_is() -> None:
-    forms = experiments.forms()
+    forms = recipe_form.forms()
     assert {form["recipe"] for form in forms} == set(recipe_names())
     for form in forms:
         if form["scale"] != "this machine":
             continue
-        changes = {
-            field["name"]: ", ".join(json.dumps(value) for value in field["value"])
-            for field in form["fields"]
-            if field["kind"] == "values"
-        }
-        _, runs = experiments.asked_for(form["recipe"], changes)
+        # Texts as they stand in the form, sent back unchanged.
+        changes = {field["name"]: field["value"] for field in form["fields"] if field["kind"] == "lines"}
+        _, runs = recipe_form.asked_for(form["recipe"], changes)
         assert runs == form["runs"]
+    assert forms[0]["recipe"] == "digits-lenet"
+
+
+def test_a_sweep_of_any_setting_is_written_in_lines() -> None:
+    changes = {"sweep.grid": "lr = [0.1, 0.01]\ninit_scale = [0.1, 1.0]", "sweep.points": "label_noise = 0.5\n\nepochs = 3",
+               "sweep.measures": "", "seeds": "0"}  # fmt: skip
+    experiment, runs = recipe_form.asked_for("digits-width", changes)
+    assert (runs, experiment.plan.grid) == (8, {"lr": [0.1, 0.01], "init_scale": [0.1, 1.0]})
+    with pytest.raises(ConfigError) as caught:
+        recipe_form.asked_for("digits-width", {"sweep.grid": "lr = 0.1, 0.01", "sweep.points": "label_noise"})
+    assert set(caught.value.problems) == {"sweep.grid", "sweep.points"}
+
+
+def test_the_command_of_a_form_repeats_its_experiment(owner: FlaskClient, store: Store, started: list) -> None:
+    changes = {"sweep.grid": "hidden = [[8], [16]]", "sweep.points": "lr = 0.05", "seeds": "0"}
+    name = owner.post("/api/experiments", json={"recipe": "digits-width", "changes": changes}).json["experiment"]
+    told = shlex.split(Experiments(store).open(name).command)
+    sets = [told[i + 1] for i, word in enumerate(told) if word == "--set"]
+    assert told[:4] == ["prunescope", "sweep", "--recipe", "digits-width"] and told[-1] == str(store.root)
+    again = experiment_from(changed(read_recipe("digits-width"), sets))
+    assert experiment_id(again) == name
 
 
 def test_problems_stand_at_the_settings_they_are_about(owner: FlaskClient) -> None:
@@ -145,7 +169,7 @@ def test_an_experiment_is_queued_and_worked_on_by_a_process_of_its_own(
     assert command[-4:] == ["--experiment", name, "--executor", "local:1"]
     assert "prunescope.engine.experiments.head" in command
     queue = owner.get(f"/api/experiments/{name}").json
-    assert queue["state"] == "waiting" and queue["counts"]["queued"] == len(queue["runs"])
+    assert queue["state"] == "stopped" and queue["counts"]["queued"] == len(queue["runs"])
     assert "--set run.epochs=1" in queue["command"]
 
 
@@ -165,9 +189,45 @@ def test_runs_of_the_queue_are_paused_cancelled_and_retried(
     assert ask("retry") == 409
     assert ask("first", "nobody") == 409
     assert ask("explode") == 400
-    assert ask("cancel", "") == 400
+    assert ask("first", "") == 400
     assert ask("pause", "") == 200
     assert owner.get(f"/api/experiments/{described.id}").json["state"] == "paused"
+
+
+def test_the_rest_of_a_queue_is_cancelled_and_taken_up_again(
+    owner: FlaskClient, described: Described, started: list
+) -> None:
+    def ask(action: str) -> dict[str, int]:
+        assert owner.post(f"/api/experiments/{described.id}/control", json={"action": action}).status_code == 200
+        return owner.get(f"/api/experiments/{described.id}").json["counts"]
+
+    with described.table() as table:
+        table.begin("s0-dense", "x")
+        table.finish("s0-dense", {"accuracy": 1.0})
+        table.begin("s1-dense", "y")
+        counts = ask("cancel")
+        assert (counts["done"], counts["running"], counts["cancelled"]) == (1, 1, 8)
+        assert table.row("s1-dense").wish == "cancel"  # it is saved, then leaves
+        table.release("s1-dense")
+    assert started == []
+    counts = ask("retry")
+    assert (counts["done"], counts["queued"]) == (1, 9)
+    assert len(started) == 1
+
+
+def test_a_queue_that_stands_in_line_says_so_and_is_not_started_twice(
+    owner: FlaskClient, described: Described, started: list
+) -> None:
+    place = take_place(described.path)
+    try:
+        assert owner.get(f"/api/experiments/{described.id}").json["state"] == "waiting"
+        assert owner.post(f"/api/experiments/{described.id}/control", json={"action": "resume"}).status_code == 200
+    finally:
+        os.close(place)
+    assert started == []
+    (described.path / "head.log").write_text("first\n[Errno 28] No space left on device\n")
+    told = owner.get(f"/api/experiments/{described.id}").json
+    assert (told["state"], told["log"]) == ("stopped", "[Errno 28] No space left on device")
 
 
 def test_a_failed_run_shows_its_error_and_what_starts_from_it_is_blocked(
@@ -204,7 +264,7 @@ def test_tickets_draw_mean_and_spread_over_seeds(client: FlaskClient, finished: 
     assert ticket["text"][1] == "± 1.4%, n=2"  # |0.89 − 0.91| / √2 = 0.0141
     assert told["texts"]["tickets-finding"] == (
         "Tickets stay within one point of the dense network down to 25 % of the weights; "
-        "at 25 % they are 8.0 ± 1.4 points ahead of a fresh initialisation."
+        "a fresh initialisation is first clearly behind at 50 %, by 8.0 ± 1.4 points."
     )
     assert told["texts"]["tickets-big"] == "90.0 %"
 
@@ -258,8 +318,36 @@ def test_the_sweep_page_shows_any_quantity_against_any_setting(client: FlaskClie
     (drawn,) = told["figures"]["sweep"]["data"]
     assert drawn["x"] == ["dense", "ticket", "reinit"] and drawn["text"][0] == "± 1.4%, n=2"
     assert "round or level" in told["texts"]["sweep-sub"]
+    by_itself = complete(client, "sweep")["figures"]["sweep"]
+    assert [trace["name"] for trace in by_itself["data"] if "marker" in trace] == ["dense", "ticket", "fresh initialisation"]
     layered = complete(client, "sweep", setting="level", quantity="rank fc1")
     assert layered["figures"]["sweep"]["layout"]["yaxis"]["title"]["text"] == "effective rank of fc1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("turned", 90.0), ("moved", np.sqrt(5)), ("cosine", 13 / 25), ("potential", 13 / 15), ("stable", 20 / 12),
+        ("angle", 0.0), ("spread", 0.0), ("knee", 1), ("outside", 0), ("rank", None), ("closer", None), ("z", None),
+    ],
+)  # fmt: skip
+def test_every_number_of_a_layer_is_that_of_its_living_units(kind: str, expected: float | None, store: Store) -> None:
+    """By hand: e1, e2, e1, e2, e1, e2 turn by 90° and double, the last one is pruned; 3 of 5 are then alike."""
+    initial = np.tile(np.eye(2, dtype=np.float32), (3, 1))
+    final = 2 * initial[:, ::-1] * (np.arange(6) < 5)[:, None]
+    run_id = store.create_run({}, name="by hand")
+    with store.writer(run_id) as writer:
+        writer.declare([LayerInfo(name="fc1", kind="linear", units=6, fan_in=2, shape=(6, 2))], total_epochs=1)
+        for epoch, weights in enumerate((initial, final)):
+            writer.commit(epoch, {"fc1.weight": weights}, {})
+        writer.set_state("done")
+    found = Recorded().layer_at_the_end(store.run(run_id), kind, "fc1")
+    assert np.isfinite(found) if expected is None else found == pytest.approx(expected, abs=1e-5)
+    assert np.isnan(Recorded().layer_at_the_end(store.run(run_id), kind, "nowhere"))
+
+
+def test_the_quantities_of_layers_are_those_that_can_be_computed() -> None:
+    assert set(quantities.OF_LAYERS) == {*NUMBERS, "closer", "z"}
 
 
 def test_compared_runs_are_grouped_by_all_but_their_seed(client: FlaskClient, store: Store, finished: Described) -> None:

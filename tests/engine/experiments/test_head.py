@@ -1,10 +1,13 @@
 """Experiments started from a page: a process of their own, one at a time, that outlives its starter."""
 
+import os
+
 import pytest
 from prunescope.engine.experiments.checks import experiment_from
 from prunescope.engine.experiments.folder import Experiments
-from prunescope.engine.experiments.head import LOG, ensure_head, launch_experiment, main, turn
+from prunescope.engine.experiments.head import LOG, ensure_head, launch_experiment, main
 from prunescope.engine.experiments.summary import summarise
+from prunescope.engine.experiments.turns import take_place, turn
 
 RECIPE = {
     "kind": "sweep", "name": "small", "run": {"dataset": "xord", "model": "mlp", "hidden": [4], "epochs": 1},
@@ -36,23 +39,31 @@ def test_a_second_head_leaves_the_experiment_to_the_first(store, monkeypatch):
     assert summarise(store, described).counts["queued"] == 2
 
 
-def test_heads_take_turns(store):
+def test_heads_take_turns_in_the_order_in_which_they_came(store, make):
+    """The second in line is asked first, and again after the first has left."""
     from threading import Thread
 
-    Experiments(store).create(experiment_from(RECIPE))
+    first, second = make("sweep", {"grid": {"lr": [0.1]}}), make("sweep", {"grid": {"lr": [0.2]}})
+    places = {one.id: take_place(one.path) for one in (first, second)}
+    os.utime(places[first.id], (1, 1))
     order = []
 
-    def second():
-        with turn(store):
-            order.append("second")
+    def work(one):
+        with turn(one.path):
+            order.append(one.id)
 
-    with turn(store):
-        waiting = Thread(target=second)
-        waiting.start()
-        waiting.join(0.3)
-        order.append("first")
-    waiting.join()
-    assert order == ["first", "second"]
+    late = Thread(target=work, args=(second,))
+    late.start()
+    late.join(0.7)
+    assert order == []
+    assert second.is_waiting
+    work(first)
+    assert take_place(first.path) is None  # it still stands there
+    os.close(places[first.id])
+    late.join()
+    os.close(places[second.id])
+    assert order == [first.id, second.id]
+    assert not second.is_waiting
 
 
 def test_an_executor_that_is_not_there_makes_nothing(store):
