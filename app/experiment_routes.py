@@ -26,6 +26,15 @@ def register(server: Flask, store: Store, live: Live) -> None:
     def show_experiment(name: str) -> Response:
         return jsonify(experiments.queue(store, Experiments(store).open(name)))
 
+    @server.get("/api/experiments/<name>/report")
+    def report_experiment(name: str) -> Response:
+        # On first use: only a report needs the pages' layouts and the drawing library.
+        from prunescope.app.exporting import report
+
+        answer = Response(report.page(store, Experiments(store).open(name)), mimetype="text/html")
+        answer.headers["Content-Disposition"] = f'attachment; filename="{name}.html"'
+        return answer
+
     @server.post("/api/experiments/validate")
     def validate_experiment() -> Response:
         # The token, as for runs: the check of an image folder tells what is on the disk.

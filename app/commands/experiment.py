@@ -17,7 +17,7 @@ from prunescope.engine.experiments.estimate import disk_bytes
 from prunescope.engine.experiments.executor import executor_width
 from prunescope.engine.experiments.folder import Described, Experiments
 from prunescope.engine.experiments.recipes import changed, read_recipe, recipe_names
-from prunescope.engine.experiments.report import as_json, write_report
+from prunescope.engine.experiments.report import as_json
 from prunescope.engine.experiments.specs import Experiment
 from prunescope.engine.experiments.summary import Summary, seconds_left, summarise
 from prunescope.engine.experiments.supervisor import Supervisor
@@ -76,7 +76,9 @@ def run(options: argparse.Namespace, name: str) -> int:
         _supervise(store, described, options, width)
         summary = summarise(store, described, workers=width)
         if options.report:
-            print(f"report: {write_report(store, described, options.report)}", file=sys.stderr)
+            from prunescope.app.exporting import report
+
+            print(f"report: {report.write(store, described, options.report)}", file=sys.stderr)
     except StoreError as error:
         raise Problem(str(error), Problem.FAILED) from None
     if options.json:

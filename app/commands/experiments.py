@@ -7,7 +7,7 @@ from pathlib import Path
 from prunescope.app.commands.common import OK, Problem, add_json, add_logdir, print_json
 from prunescope.app.commands.experiment import print_summary
 from prunescope.engine.experiments.folder import Described, ExperimentNotFound, Experiments
-from prunescope.engine.experiments.report import as_json, write_report
+from prunescope.engine.experiments.report import as_json
 from prunescope.engine.experiments.summary import Summary, summarise
 from prunescope.engine.experiments.table import Table
 from prunescope.engine.store import Store, StoreError
@@ -35,7 +35,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
     action("ls", "list the experiments, newest first", list_experiments)
     action("show", "the table of one: mean ± sd over seeds", show).add_argument("id", metavar="EXPERIMENT")
-    report = action("report", "write tables, settings and a page into a folder", write)
+    report = action("report", "write figures, tables and settings into a folder", write)
     report.add_argument("id", metavar="EXPERIMENT")
     report.add_argument("--to", type=Path, required=True, metavar="FOLDER")
     for name, (help, _) in CHANGES.items():
@@ -72,8 +72,15 @@ def show(options: argparse.Namespace) -> int:
 
 
 def write(options: argparse.Namespace) -> int:
+    # Figures are drawn as the pages draw them; no other action needs that.
+    from prunescope.app.exporting import report
+
     store = Store(options.logdir)
-    page = write_report(store, _open(store, options.id), options.to)
+    described = _open(store, options.id)
+    try:
+        page = report.write(store, described, options.to)
+    except StoreError as error:
+        raise Problem(str(error), Problem.FAILED) from None
     print_json({"report": page}) if options.json else print(page)
     return OK
 

@@ -43,6 +43,7 @@ def queue() -> html.Section:
                     html.H2("Queue"),
                     html.Span(className="card-note", **{"data-queue-note": ""}),
                     html.Span(className="queue-actions", **{"data-queue-actions": ""}),
+                    html.A("Report", className="small button", **{"data-queue-report": ""}),
                 ],
             ),
             html.P(className="card-text", **{"data-queue-log": ""}),

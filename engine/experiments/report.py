@@ -1,26 +1,30 @@
-"""An experiment as a folder: one page, tables as CSV, settings, and the command that repeats it.
+"""An experiment as one page or a folder: tables as CSV, settings, and the command that repeats it.
 
-    index.html        tables with mean ± sd and n, settings, versions, seeds, command
+    index.html        tables with mean ± sd and n, settings, versions, seeds, command; all files once more inside
     groups.csv        one row an arm and level
     runs.csv          one row a run
     experiment.json   the settings in the shape of a recipe
+    recipe.toml       the same, to be asked for again
 
-No script and nothing from elsewhere: the page opens anywhere, years later. Figures may be laid beside
-it by whoever draws them (`figures`). Imports no torch.
+Nothing from elsewhere: the page opens anywhere, years later. Whoever draws figures adds them (`Drawn`).
+Imports no torch.
 """
 
+import base64
 import csv
 import io
 import json
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from prunescope.engine.experiments.folder import Described
+from prunescope.engine.experiments.recipes import toml_of
+from prunescope.engine.experiments.specs import Experiment
 from prunescope.engine.experiments.summary import Spread, Summary, mask_overlap, summarise
 from prunescope.engine.store import Store, StoreError, files
 
@@ -29,21 +33,38 @@ PAGE = "index.html"
 _FIRST = ("remaining", "accuracy", "early_stop_iteration", "early_stop_accuracy", "train_accuracy", "first_accuracy")
 _DIGITS = {"early_stop_iteration": 0, "iterations": 0, "weights": 0, "of": 0, "hidden": 0, "macs": 0, "macs_before": 0}
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
-table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}
-th,td{padding:.25rem .7rem;text-align:left;border-bottom:1px solid #ddd}th{border-bottom:2px solid #888}
-pre{background:#f4f4f4;padding:.7rem;overflow:auto}figure{margin:1rem 0}img{max-width:100%}
-@media(prefers-color-scheme:dark){body{color:#e8e8e8;background:#161616}pre{background:#242424}th,td{border-color:#444}}
+body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
+h1{font-size:22px;margin:0 0 .4rem}h2{font-size:16px;margin:2rem 0 .4rem}.lead{font-size:18px;font-weight:600}
+p{color:#59616b}.lead{color:#1b1f24}.scroll{overflow:auto}
+table{border-collapse:collapse;margin:.6rem 0;font-size:13px;font-variant-numeric:tabular-nums}
+th,td{padding:.22rem .8rem .22rem 0;text-align:left;border-bottom:1px solid #dcdcd6;white-space:nowrap}
+th{border-bottom-color:#8a9099}
+pre{background:#f7f7f5;padding:.7rem;overflow:auto;font-size:13px}a{color:#0b62c4}
 """
 
 
-def write_report(store: Store, described: Described, folder: Path, *, figures: Mapping[str, str] | None = None) -> Path:
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """What whoever draws figures adds to a report: HTML, trusted as it is.
+
+    head : style and script of the figures
+    lead : the finding, in one sentence of plain text
+    figures : the figures themselves
+    tail : at the end of the page
+    """
+
+    head: str = ""
+    lead: str = ""
+    figures: str = ""
+    tail: str = ""
+
+
+def write_report(store: Store, described: Described, folder: Path, drawn: Drawn | None = None) -> Path:
     """Write the report of an experiment as it stands; returns the page.
 
     Parameters
     ----------
     folder : made if it is not there; files of an earlier report in it are replaced
-    figures : title → name of an image file that the caller has put into the folder
 
     Raises
     ------
@@ -51,16 +72,45 @@ def write_report(store: Store, described: Described, folder: Path, *, figures: M
         If the folder cannot be written.
     """
     summary = summarise(store, described)
-    names = _quantities(summary)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / "groups.csv", _csv(_group_rows(summary, names)))
-        _write(folder / "runs.csv", _csv(_run_rows(summary, names)))
-        _write(folder / "experiment.json", json.dumps(described.experiment.to_dict(), indent=1))
-        _write(folder / PAGE, _page(store, described, summary, names, figures or {}))
+        for name, text in _files(described, summary).items():
+            _write(folder / name, text)
+        _write(folder / PAGE, report_page(store, described, drawn, summary=summary))
     except OSError as error:
         raise StoreError(f"{folder}: the report cannot be written ({error.strerror}).") from error
     return folder / PAGE
+
+
+def report_page(
+    store: Store, described: Described, drawn: Drawn | None = None, *, summary: Summary | None = None
+) -> str:
+    """The report as one page that needs no other file: the tables lie inside it as well."""
+    summary = summary or summarise(store, described)
+    return _page(store, described, summary, drawn or Drawn())
+
+
+def _files(described: Described, summary: Summary) -> dict[str, str]:
+    """Name → text of what a reader may want to compute with."""
+    names = _quantities(summary)
+    return {
+        "groups.csv": _csv(_group_rows(summary, names)),
+        "runs.csv": _csv(_run_rows(summary, names)),
+        "experiment.json": json.dumps(described.experiment.to_dict(), indent=1),
+        "recipe.toml": _recipe(described.experiment),
+    }
+
+
+def _recipe(experiment: Experiment) -> str:
+    """The experiment as a recipe file; what is an empty table is left out."""
+    lines = []
+    # In TOML what stands below a table's head belongs to it: tables last.
+    for name, value in sorted(experiment.to_dict().items(), key=lambda item: isinstance(item[1], Mapping)):
+        if isinstance(value, Mapping):
+            lines += [f"\n[{name}]", *(f"{key} = {toml_of(inner)}" for key, inner in value.items() if inner not in ({}, []))]
+        elif value:
+            lines.append(f"{name} = {toml_of(value)}")
+    return "\n".join(lines) + "\n"
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
@@ -116,32 +166,45 @@ def _csv(rows: Iterable[Sequence[Any]]) -> str:
     return text.getvalue()
 
 
-def _page(
-    store: Store, described: Described, summary: Summary, names: Sequence[str], figures: Mapping[str, str]
-) -> str:
+def _page(store: Store, described: Described, summary: Summary, drawn: Drawn) -> str:
     experiment = described.experiment
     counts = ", ".join(f"{number} {state}" for state, number in summary.counts.items() if number)
     made = time.strftime("%Y-%m-%d %H:%M", time.localtime(described.created))
+    seeds = ", ".join(map(str, experiment.seeds))
+    about = " · ".join(filter(None, [experiment.paper, experiment.scale and f"at the scale of {experiment.scale}",
+                                     experiment.note]))  # fmt: skip
     parts = [
         f"<h1>{escape(summary.title)}</h1>",
-        f"<p>{escape(experiment.paper)} {escape(f'({experiment.scale})' if experiment.scale else '')}</p>",
-        f"<p>{escape(experiment.note)}</p>",
-        f"<p>{escape(summary.id)}, begun {made}: {escape(counts)}. Mean ± standard deviation over n seeds "
-        f"({', '.join(map(str, experiment.seeds))}).</p>",
-        *[f'<figure><img src="{escape(name)}" alt=""><figcaption>{escape(title)}</figcaption></figure>'
-          for title, name in figures.items()],
-        _groups_table(summary, names[:8]),
+        f'<p class="lead">{escape(drawn.lead)}</p>' if drawn.lead else "",
+        f"<p>{escape(about)}</p>",
+        f"<p>{escape(summary.id)}, begun {made}: {escape(counts)}. Mean ± standard deviation (n − 1) over n seeds "
+        f"({escape(seeds)}).</p>",
+        drawn.figures,
+        "<h2>Numbers</h2>",
+        _groups_table(summary, _quantities(summary)[:8]),
         *_overlaps(store, summary),
         *_failures(summary),
         "<h2>Repeat it</h2>",
-        f"<pre>{escape(described.command or 'see experiment.json, which is a recipe as JSON')}</pre>",
+        f"<pre>{escape(described.command or 'prunescope ' + _command(experiment.kind) + ' --recipe recipe.toml')}</pre>",
         "<p>" + escape(", ".join(f"{name} {number}" for name, number in described.versions.items())) + "</p>",
         "<h2>Settings</h2>",
-        f"<pre>{escape(json.dumps(experiment.to_dict(), indent=1))}</pre>",
-        '<p>All numbers: <a href="groups.csv">groups.csv</a>, <a href="runs.csv">runs.csv</a>.</p>',
+        f"<pre>{escape(_recipe(experiment))}</pre>",
+        "<h2>Files</h2>",
+        f"<p>{' · '.join(_link(name, text) for name, text in _files(described, summary).items())}</p>",
+        drawn.tail,
     ]  # fmt: skip
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(summary.title)}</title>'
-    return f"{head}<style>{_STYLE}</style>" + "\n".join(parts) + "</html>\n"
+    head = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    head += f"<title>{escape(summary.title)}</title><style>{_STYLE}</style>{drawn.head}"
+    return head + "\n".join(filter(None, parts)) + "</html>\n"
+
+
+def _command(kind: str) -> str:
+    return {"tickets": "tickets", "sweep": "sweep", "probe": "sweep"}.get(kind, "schedule")
+
+
+def _link(name: str, text: str) -> str:
+    data = base64.b64encode(text.encode()).decode()
+    return f'<a download="{name}" href="data:text/plain;base64,{data}">{name}</a>'
 
 
 def _groups_table(summary: Summary, names: Sequence[str]) -> str:
@@ -164,6 +227,8 @@ def _overlaps(store: Store, summary: Summary) -> list[str]:
         except StoreError:
             continue  # a run's folder is gone; the numbers above came from the run table
         for name, value in found.items():
+            if name.endswith(".bias"):
+                continue  # a unit's bias goes with its weights
             rows.append([group.label, name, f"{value.mean:.3f}", f"{value.expected:.3f}", str(value.n_pairs)])
     heads = ["level", "parameter", "shared of kept", "by chance", "pairs of seeds"]
     return ["<h2>Overlap of the masks</h2>", _table(heads, rows)] if rows else []
@@ -177,7 +242,7 @@ def _failures(summary: Summary) -> list[str]:
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(text)}</th>" for text in heads)
     body = "".join("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _shown(name: str, value: Spread | None) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import struct
 import subprocess
@@ -15,8 +16,8 @@ from prunescope.app import experiments, recipe_form
 from prunescope.app.feeds import quantities
 from prunescope.app.feeds.arms import share_kept
 from prunescope.app.feeds.compare import cohorts, colour_of
+from prunescope.app.feeds.points import Point, grouped, varied_settings
 from prunescope.app.feeds.recorded import NUMBERS, Recorded
-from prunescope.app.feeds.sweep import Point, grouped, varied_settings
 from prunescope.engine.config import ConfigError
 from prunescope.engine.experiments import head
 from prunescope.engine.experiments.checks import experiment_from
@@ -391,3 +392,18 @@ def test_nothing_here_starts_a_process_by_being_looked_at(
     monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started"))
     for path in ("/api/experiments", "/api/experiments/form", f"/api/experiments/{finished.id}"):
         assert client.get(path).status_code == 200
+
+
+def test_a_report_is_one_page_with_the_figures_and_nothing_from_elsewhere(
+    client: FlaskClient, store: Store, finished: Described
+) -> None:
+    answer = client.get(f"/api/experiments/{finished.id}/report")
+    page = answer.text
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{finished.id}.html"'
+    assert "a fresh initialisation is first clearly behind at 50 %" in page
+    held = re.findall(r'<script type="application/json" id="figure-\d+-data">(.*?)</script>', page)
+    first = json.loads(held[0])
+    assert line(first, "ticket")["y"] == pytest.approx([0.91, 0.90, 0.90])
+    assert "0.9000 ± 0.0141" in page and "2 of 2" in page
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page.partition("<script>")[0])
+    assert client.get("/api/experiments/nobody/report").status_code == 404

@@ -122,6 +122,7 @@ def test_a_report_is_written(shell, tmp_path):
     shell(*SWEEP, "--report", str(tmp_path / "report"))
     page = (tmp_path / "report" / "index.html").read_text()
     assert "prunescope sweep --recipe digits-width" in page
+    assert page.count('class="plot"') > 2  # accuracy and Neyshabur's measures, as on the Sweep page
     (experiment,) = json.loads(shell("experiments", "ls", "--json")[1])
     code, out, _ = shell("experiments", "report", experiment["id"], "--to", str(tmp_path / "again"))
     assert code == 0

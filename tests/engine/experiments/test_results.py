@@ -1,8 +1,10 @@
 """Numbers of finished runs, worked by hand; spreads; the report."""
 
+import base64
 import csv
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -49,7 +51,7 @@ def test_the_report_holds_tables_settings_versions_seeds_and_the_command(compute
     page = write_report(store, described, tmp_path / "report").read_text()
     assert "<script" not in page
     assert "http" not in page
-    for wanted in ("±", "2 of 2", "torch", "Overlap of the masks", "&quot;rate&quot;: 0.2", "Repeat it"):
+    for wanted in ("±", "2 of 2", "torch", "Overlap of the masks", "rate = 0.2", "Repeat it"):
         assert wanted in page
     rows = list(csv.DictReader((tmp_path / "report" / "groups.csv").read_text().splitlines()))
     assert [row["arm"] for row in rows] == ["dense", "ticket", "reinit"]
@@ -61,6 +63,14 @@ def test_the_report_holds_tables_settings_versions_seeds_and_the_command(compute
     from prunescope.engine.experiments.checks import experiment_from
 
     assert experiment_from(recipe) == described.experiment
+    from prunescope.engine.experiments.recipes import read_recipe
+
+    assert experiment_from(read_recipe(str(tmp_path / "report" / "recipe.toml"))) == described.experiment
+    # The page alone is the whole report.
+    inside = re.findall(r'download="([a-z.]+)" href="data:text/plain;base64,([^"]*)"', page)
+    assert {name: base64.b64decode(text).decode() for name, text in inside} == {
+        name: (tmp_path / "report" / name).read_text() for name in ("groups.csv", "runs.csv", "experiment.json", "recipe.toml")
+    }
 
 
 def test_a_report_of_an_experiment_that_has_not_begun_says_so(make, store, tmp_path):
