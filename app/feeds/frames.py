@@ -60,7 +60,7 @@ def frame_numbers(run: Run, layer: LayerInfo, epoch: float) -> tuple[float, floa
     if now.problem:
         return (np.nan,) * 5
     n = int(now.live.sum())
-    found = frame_summary(now.vectors)
+    found = frame_summary(now.pairs)
     return (
         found.frame_potential / found.expected,
         found.per_pair,

@@ -10,7 +10,7 @@ from prunescope.app.feeds.similarity import CUTOFFS, SimilarityFeed, SimilarityM
 from prunescope.app.feeds.structure import correlation_words
 from prunescope.app.feeds.words import chosen_layer, units
 from prunescope.app.figures import similarity as figures
-from prunescope.engine.geometry import components, edge_weights, ordered_cosines, spherical_kmeans
+from prunescope.engine.geometry import cluster_labels, components, edge_weights, ordered_cosines
 from prunescope.engine.store import LayerInfo, Run
 
 # Cells a side: a screen shows no more, and means of blocks are said to be means.
@@ -86,11 +86,12 @@ class CosinesFeed:
             nothing = np.full(side * side, np.nan)
             yield {"matrix": nothing, "matrix_problem": "no directions at this epoch", "matrix_said": ""}
             return
-        vectors = now.vectors
-        labels = spherical_kmeans(vectors, min(n_clusters, len(vectors)), seed=0, n_init=3).labels
+        pairs = now.pairs
+        count = len(pairs.norms)
+        labels = cluster_labels(pairs, min(n_clusters, count), seed=0, n_init=3)
         # Units without a direction come last, as gaps.
         full = np.full((side * block, side * block), np.nan)
-        full[: len(vectors), : len(vectors)] = ordered_cosines(vectors, labels).matrix
+        full[:count, :count] = ordered_cosines(pairs, labels).matrix
         said = f"ordered by {n_clusters} clusters"
         if block > 1:
             said += f"; each cell the mean of {block} × {block} pairs"

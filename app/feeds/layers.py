@@ -1,19 +1,25 @@
 """A layer's weights at one epoch, as far as geometry can speak of them: units with a direction, and why not others."""
 
-from dataclasses import dataclass
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from prunescope.app.feeds.words import epoch_text, units
-from prunescope.engine.geometry import unit_norms
+from prunescope.engine.geometry import Pairs, among, inner_products, unit_norms
 from prunescope.engine.store import LayerInfo, Run
+
+# Feeds of a page walk through the same epochs: what one has read and multiplied serves the others.
+KEPT_BYTES = 96 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """One layer at one epoch.
 
-    weights : (n_units, fan_in) float64
-    norms : (n_units,), nan where the run has diverged
+    weights : (n_units, fan_in) float32 as recorded, read only
+    norms : (n_units,) float64, nan where the run has diverged
     live : (n_units,) bool, units with a direction
     problem : why there is no geometry at all, as a sentence; "" where there is
     """
@@ -22,11 +28,30 @@ class Snapshot:
     norms: np.ndarray
     live: np.ndarray
     problem: str
+    _formed: dict[str, Pairs] = field(default_factory=dict, compare=False, repr=False)
+    _lock: Any = field(default_factory=threading.Lock, compare=False, repr=False)
 
     @property
     def vectors(self) -> np.ndarray:
         """(live units, fan_in)"""
         return self.weights if self.live.all() else self.weights[self.live]
+
+    @property
+    def all_pairs(self) -> Pairs:
+        """Cosines and norms of all units, formed once; those of a dead unit are 0."""
+        with self._lock:
+            if "all" not in self._formed:
+                self._formed["all"] = inner_products(self.weights)
+            return self._formed["all"]
+
+    @property
+    def pairs(self) -> Pairs:
+        """Cosines and norms of the live units."""
+        return self.all_pairs if self.live.all() else among(self.all_pairs, self.live)
+
+    @property
+    def nbytes(self) -> int:
+        return self.weights.nbytes + 8 * len(self.norms) ** 2
 
     def spread_out(self, values: np.ndarray) -> np.ndarray:
         """One value a live unit → one value a unit, nan for the others."""
@@ -35,8 +60,43 @@ class Snapshot:
         return full
 
 
+class Recent:
+    """Snapshots by what they are of, the least used forgotten first; safe from many threads."""
+
+    def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
+        self._most = most_bytes
+        self._kept: OrderedDict[tuple[Any, ...], Snapshot] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[Any, ...]) -> Snapshot | None:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def put(self, key: tuple[Any, ...], found: Snapshot) -> None:
+        with self._lock:
+            self._kept[key] = found
+            while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > self._most:
+                self._kept.popitem(last=False)
+
+
+_RECENT = Recent()
+
+
 def snapshot(run: Run, layer: LayerInfo, epoch: float) -> Snapshot:
-    weights = run.weights(layer.name, epoch).astype(np.float64)
+    """What is recorded of a layer at one epoch; recorded snapshots never change, so recent ones are kept."""
+    key = (str(run.path), run.created, layer.name, epoch)
+    found = _RECENT.get(key)
+    if found is None:
+        found = _read(run, layer, epoch)
+        _RECENT.put(key, found)
+    return found
+
+
+def _read(run: Run, layer: LayerInfo, epoch: float) -> Snapshot:
+    weights = run.weights(layer.name, epoch)
+    weights.flags.writeable = False
     nothing = np.full(layer.units, np.nan)
     nobody = np.zeros(layer.units, dtype=bool)
     if not np.isfinite(weights.sum()) and not np.isfinite(weights).all():

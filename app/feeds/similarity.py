@@ -13,8 +13,8 @@ from prunescope.app.feeds.words import chosen_layer, units
 from prunescope.app.figures import similarity as figures
 from prunescope.engine.geometry import (
     ComponentCurve,
+    cluster_labels,
     components_at,
-    cosine_matrix,
     cutoff_inner_product,
     drawn_edges,
     edge_weight_distribution,
@@ -23,7 +23,6 @@ from prunescope.engine.geometry import (
     largest_component,
     match_clusters,
     spanning_edges,
-    spherical_kmeans,
 )
 from prunescope.engine.store import LayerInfo, Run
 
@@ -51,7 +50,6 @@ class SimilarityMemory:
     other_layer: LayerInfo | None
     positions: np.ndarray | None = None
     labels: np.ndarray | None = None
-    centers: np.ndarray | None = None
     settled: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -148,12 +146,10 @@ class SimilarityFeed:
         if not now.live.all():
             # A clustering of other units than before would rename them all.
             return
-        found = spherical_kmeans(now.weights, memory.n_clusters, seed=0, n_init=3)
-        labels, centers = found.labels, found.centers
-        if memory.centers is not None and memory.labels is not None:
-            renamed = match_clusters(memory.labels, labels, memory.centers, centers)
-            labels, centers = renamed[labels], centers[np.argsort(renamed)]
-        memory.labels, memory.centers = labels, centers
+        labels = cluster_labels(now.pairs, memory.n_clusters, seed=0, n_init=3)
+        if memory.labels is not None:
+            labels = match_clusters(memory.labels, labels)[labels]
+        memory.labels = labels
 
     @staticmethod
     def _sub(run: Run, memory: SimilarityMemory, now: Snapshot, epoch: float) -> str:
@@ -192,11 +188,11 @@ def merged(run: Run, memory: SimilarityMemory, epoch: float) -> Snapshot:
 
 def cosines_of(now: Snapshot) -> np.ndarray:
     """(n_units, n_units); −1 for pairs with a unit that has no direction."""
+    cosines = now.all_pairs.cosines
     if now.live.all():
-        return cosine_matrix(now.weights)
-    full = np.full((len(now.live), len(now.live)), -1.0)
-    full[np.ix_(now.live, now.live)] = cosine_matrix(now.vectors)
-    return full
+        return cosines
+    both = now.live[:, None] & now.live
+    return np.where(both, cosines, -1.0)
 
 
 def correlations_of(evaluator: Evaluator, run: Run, layer: LayerInfo, epoch: float) -> tuple[np.ndarray, np.ndarray]:

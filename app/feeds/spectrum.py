@@ -9,10 +9,12 @@ from prunescope.app.feeds.structure import correlation_words
 from prunescope.app.feeds.words import chosen_layer, epoch_text, units
 from prunescope.app.figures import spectrum as figures
 from prunescope.engine.geometry import (
+    Pairs,
     effective_rank,
     marchenko_pastur,
     reconstruction_error,
     singular_values,
+    split_values,
     stable_rank,
     subspace_residuals,
     top_norm_statistics,
@@ -68,7 +70,7 @@ class SpectrumFeed:
         row = blank(layer, memory.selected) | {"sub": about(run, layer, epoch)}
         if now.problem:
             return row | {"finding": now.problem}
-        values = singular_values(now.weights)
+        values = singular_values(gram_of(now))
         found = reconstruction_error(values)
         lost = found.errors / found.errors[0]
         rank, full = effective_rank(values), len(values)
@@ -100,7 +102,7 @@ class SpectrumFeed:
         rows = {}
         for name, which in (("selected", memory.selected), ("others", ~memory.selected)):
             if which.any():
-                rows[name] = singular_values(now.weights[which])
+                rows[name] = split_values(gram_of(now), which)
         return rows
 
     @staticmethod
@@ -151,6 +153,11 @@ class SpectrumFeed:
             "texts": figures.texts(),
             "lists": {},
         }
+
+
+def gram_of(now: Snapshot) -> Pairs | np.ndarray:
+    """What singular values are taken from: the products of units where they are fewer than the inputs."""
+    return now.all_pairs if len(now.norms) <= now.weights.shape[1] else now.weights
 
 
 def noise_rows(values: np.ndarray, n_units: int, fan_in: int) -> dict[str, Any]:

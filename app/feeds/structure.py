@@ -63,7 +63,7 @@ class StructureFeed:
         both = now.live & memory.first.live
         if not both.any():
             return {}
-        found = compare_to_init(memory.first.weights[both], now.weights[both])
+        found = compare_to_init(rows_of(memory.first, both), rows_of(now, both))
         cosines = np.full(len(both), np.nan)
         cosines[both] = found.cosines
         return {"to_init": cosines, "init_said": correlation_words("r", found.correlation, found.p_value)}
@@ -78,7 +78,7 @@ class StructureFeed:
             outgoing = outgoing_weights(run.weights(memory.reader.name, epoch), len(both))
             if not np.isfinite(outgoing).all():
                 return {"race_said": f"{memory.reader.name} holds values that are no numbers"}
-        found = alignment_race(memory.early.weights[both], now.weights[both], outgoing[both])
+        found = alignment_race(rows_of(memory.early, both), rows_of(now, both), outgoing[both])
         early, strength = np.full(len(both), np.nan), np.full(len(both), np.nan)
         early[both], strength[both] = found.alignment, found.strength
         said = correlation_words("Spearman", found.spearman, found.p_value)
@@ -102,20 +102,25 @@ class StructureFeed:
         }
 
 
+def rows_of(one: Snapshot, which: np.ndarray) -> np.ndarray:
+    """The weight vectors of some units, without a copy where these are all."""
+    return one.weights if which.all() else one.weights[which]
+
+
 def frame_rows(layer: LayerInfo, now: Snapshot) -> dict[str, Any]:
     """Frame potential against chance, and what each unit contributes to it."""
-    vectors = now.vectors
-    n, d = vectors.shape
+    pairs = now.pairs
+    n, d = len(pairs.norms), pairs.fan_in
     noun, name = units(layer), layer.name
     if n == 1:
         return {
             "finding": f"{name} has one {noun[:-1]} with a direction: there are no pairs to compare.",
             "big": "–",
         }
-    found = frame_summary(vectors)
+    found = frame_summary(pairs)
     ratio, sd = found.frame_potential / found.expected, potential_sd(n, d) / found.expected
     z = (ratio - 1) / sd if sd > 0 else np.nan
-    each = leave_one_out(vectors)
+    each = leave_one_out(pairs)
     return {
         "finding": _finding(layer, ratio, z),
         "big": f"{ratio:.2f} ×",

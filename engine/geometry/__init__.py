@@ -12,6 +12,7 @@ from prunescope.engine.geometry.angles import (
 )
 from prunescope.engine.geometry.clusters import (
     SphericalClusters,
+    cluster_labels,
     match_clusters,
     spherical_kmeans,
 )
@@ -66,6 +67,11 @@ from prunescope.engine.geometry.nulls import (
     weighted_null,
     z_score,
 )
+from prunescope.engine.geometry.pairs import (
+    Pairs,
+    among,
+    inner_products,
+)
 from prunescope.engine.geometry.race import (
     Race,
     alignment_race,
@@ -96,6 +102,7 @@ from prunescope.engine.geometry.spectrum import (
     selected_split,
     singular_values,
     spectral_density,
+    split_values,
     stable_rank,
 )
 from prunescope.engine.geometry.subspaces import (
@@ -135,6 +142,7 @@ __all__ = [
     "NeuralCollapse",
     "NormHistograms",
     "OrderedCosines",
+    "Pairs",
     "PrincipalBasis",
     "Race",
     "ReconstructionError",
@@ -147,9 +155,11 @@ __all__ = [
     "WeightedNull",
     "activation_correlations",
     "alignment_race",
+    "among",
     "angle_distribution",
     "angle_null",
     "angles_to_centers",
+    "cluster_labels",
     "compare_to_init",
     "component_curve",
     "components",
@@ -165,6 +175,7 @@ __all__ = [
     "force_layout",
     "frame_potential",
     "frame_summary",
+    "inner_products",
     "joint_svd",
     "kernel_width",
     "largest_component",
@@ -190,6 +201,7 @@ __all__ = [
     "spanning_edges",
     "spectral_density",
     "spherical_kmeans",
+    "split_values",
     "stable_rank",
     "subspace_residuals",
     "top_norm_statistics",

@@ -28,7 +28,7 @@ def as_weights(weights: npt.ArrayLike, name: str = "weights") -> Floats:
         bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
         if bad.size:
             raise ValueError(
-                f"{name}: rows {_some(bad)} hold nan or infinite values, so they have no geometry. "
+                f"{name}: rows {some(bad)} hold nan or infinite values, so they have no geometry. "
                 f"The run has diverged there: choose an earlier epoch."
             )
     return array
@@ -69,14 +69,36 @@ def unit_rows(weights: npt.ArrayLike, name: str = "weights") -> Floats:
     dead = np.flatnonzero(norms == 0)
     if dead.size:
         raise ValueError(
-            f"{name}: rows {_some(dead)} have norm 0, so no direction. "
-            f"Pass only live units, e.g. weights[mask]."
+            f"{name}: rows {some(dead)} have norm 0, so no direction. Pass only live units, e.g. weights[mask]."
         )
     if norms.min() > 1e-100:
         return array / norms[:, None]
     # Below the normal range a quotient of two roundings is no unit vector: scale first.
     scaled = array / np.abs(array).max(axis=1, keepdims=True)
     return scaled / row_norms(scaled)[:, None]
+
+
+def row_cosines(first: Floats, second: Floats, names: tuple[str, str] = ("first", "second")) -> Floats:
+    """Cosine of each row to the same row of another array of one shape: (n_units,) in [−1, 1].
+
+    Raises
+    ------
+    ValueError
+        If a row has norm 0: a pruned unit has no direction.
+    """
+    lengths = [row_norms(array) for array in (first, second)]
+    for name, norms in zip(names, lengths, strict=True):
+        dead = np.flatnonzero(norms == 0)
+        if dead.size:
+            raise ValueError(
+                f"{name}: rows {some(dead)} have norm 0, so no direction. Pass only live units, e.g. weights[mask]."
+            )
+    both = np.concatenate(lengths)
+    if both.min() > 1e-70 and both.max() < 1e70:  # no product of two leaves the normal range
+        products = np.einsum("ij,ij->i", first, second) / (lengths[0] * lengths[1])
+    else:
+        products = np.einsum("ij,ij->i", unit_rows(first), unit_rows(second))
+    return np.clip(products, -1, 1)
 
 
 def angle_between(a: Floats, b: Floats) -> Floats:
@@ -88,16 +110,10 @@ def angle_between(a: Floats, b: Floats) -> Floats:
     return np.degrees(2 * np.arctan2(apart, together))
 
 
-def _some(indices: npt.NDArray[np.intp]) -> str:
+def some(indices: npt.NDArray[np.intp]) -> str:
     """At most ten of the indices as text: a message with 4,096 numbers helps nobody."""
     shown = ", ".join(str(i) for i in indices[:10])
     return f"[{shown}]" if indices.size <= 10 else f"[{shown}, … {indices.size} in all]"
-
-
-def gram(rows: Floats) -> Floats:
-    """rows @ rowsᵀ as float64; computed in float32 where the layer is large (errors near 1e-7)."""
-    working = rows.astype(np.float32) if rows.size > 500_000 else rows
-    return (working @ working.T).astype(np.float64, copy=False)
 
 
 def pearson(x: Floats, y: Floats) -> tuple[float, float]:

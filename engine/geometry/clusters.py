@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from prunescope.engine.geometry._arrays import Floats, Ints, angle_between, unit_rows
+from prunescope.engine.geometry.pairs import Pairs, live_pairs
 
 _MAX_ITERATIONS = 100
 # Above this many entries the search runs in float32 (cosines err by 1e-6; the angles returned do not).
@@ -32,9 +33,7 @@ class SphericalClusters(NamedTuple):
     similarity: float
 
 
-def spherical_kmeans(
-    weights: npt.ArrayLike, n_clusters: int, seed: int = 0, n_init: int = 10
-) -> SphericalClusters:
+def spherical_kmeans(weights: npt.ArrayLike, n_clusters: int, seed: int = 0, n_init: int = 10) -> SphericalClusters:
     """k-means on the sphere: maximise the summed cosine of each weight vector to its center.
 
     The best of `n_init` k-means++ starts. The same arguments give the same clusters. A cluster
@@ -66,6 +65,25 @@ def spherical_kmeans(
     own = centers[labels]
     similarity = float(np.einsum("ij,ij->", directions, own))
     return SphericalClusters(labels, centers, angle_between(directions, own), similarity)
+
+
+def cluster_labels(pairs: Pairs, n_clusters: int, seed: int = 0, n_init: int = 10) -> Ints:
+    """The labels of `spherical_kmeans` from cosines alone, for whoever has these at hand: (n_units,) int.
+
+    Its cost does not depend on the fan-in. The largest cluster is 0.
+
+    Parameters
+    ----------
+    pairs : no unit of norm 0
+    n_clusters, seed, n_init : as in `spherical_kmeans`
+    """
+    cosines = live_pairs(pairs).cosines
+    if n_init < 1:
+        raise ValueError(f"n_init: {n_init}, expected at least 1 start.")
+    working = cosines.astype(np.float32) if cosines.size > _FLOAT32_ABOVE else cosines
+    labels = _search(lambda z: working @ z.astype(working.dtype, copy=False), len(cosines), n_clusters,
+                     np.random.default_rng(seed), n_init)  # fmt: skip
+    return _by_size(labels, n_clusters)
 
 
 def match_clusters(
@@ -127,12 +145,17 @@ def partition(directions: Floats, n_clusters: int, rng: np.random.Generator, n_i
     Only the Gram matrix of the directions matters, which is what lets the null model simulate
     them in fewer dimensions.
     """
-    n_units = len(directions)
+    product = _gram_product(directions, n_init * n_clusters)
+    return _search(product, len(directions), n_clusters, rng, n_init)
+
+
+def _search(
+    product: Callable[[Floats], Floats], n_units: int, n_clusters: int, rng: np.random.Generator, n_init: int
+) -> Ints:
     if not 1 <= n_clusters <= n_units:
         raise ValueError(
             f"n_clusters: {n_clusters} for {n_units} units, expected 1 to {n_units}. Ask for fewer clusters."
         )
-    product = _gram_product(directions, n_init * n_clusters)
     members = _plus_plus_starts(product, n_units, n_clusters, n_init, rng)
     return _lloyd(product, members, n_clusters)
 
@@ -212,15 +235,20 @@ def _membership(labels: Ints, fit: Floats, n_clusters: int) -> Floats:
     return members.reshape(n_units, n_starts * n_clusters)
 
 
-def _centers_by_size(directions: Floats, labels: Ints, n_clusters: int) -> tuple[Floats, Ints]:
-    """Unit centers and labels, renumbered from the largest cluster to the smallest."""
+def _by_size(labels: Ints, n_clusters: int) -> Ints:
+    """Labels renumbered from the largest cluster to the smallest, at a tie by the first member."""
     sizes = np.bincount(labels, minlength=n_clusters)
     first_member = np.full(n_clusters, len(labels))
     np.minimum.at(first_member, labels, np.arange(len(labels)))
     order = np.lexsort((first_member, -sizes))
     names = np.empty(n_clusters, dtype=np.int64)
     names[order] = np.arange(n_clusters)
-    labels = names[labels]
+    return names[labels]
+
+
+def _centers_by_size(directions: Floats, labels: Ints, n_clusters: int) -> tuple[Floats, Ints]:
+    """Unit centers and labels, renumbered from the largest cluster to the smallest."""
+    labels = _by_size(labels, n_clusters)
     sums = (labels == np.arange(n_clusters)[:, None]).astype(np.float64) @ directions
     lengths = np.linalg.norm(sums, axis=1)
     fits = np.einsum("ij,ij->i", directions, sums[labels])

@@ -11,10 +11,12 @@ from prunescope.engine.geometry._arrays import (
     as_trajectory,
     as_weights,
     pearson,
+    row_cosines,
     row_norms,
     unit_rows,
 )
 from prunescope.engine.geometry.frames import cosine_matrix
+from prunescope.engine.geometry.pairs import Weights
 
 
 class NormHistograms(NamedTuple):
@@ -89,23 +91,19 @@ def compare_to_init(initial: npt.ArrayLike, weights: npt.ArrayLike) -> InitCompa
     """
     before, after = as_weights(initial, "initial"), as_weights(weights)
     if before.shape != after.shape:
-        raise ValueError(
-            f"initial: shape {before.shape}, weights {after.shape}; expected the same layer twice."
-        )
-    start, end = unit_rows(before, "initial"), unit_rows(after)
-    cosines = np.clip(np.einsum("ij,ij->i", start, end), -1, 1)
+        raise ValueError(f"initial: shape {before.shape}, weights {after.shape}; expected the same layer twice.")
+    cosines = row_cosines(before, after, ("initial", "weights"))
+    angles = np.degrees(np.arccos(cosines))
+    # Near 0 and 180 degrees arccos loses half of the digits; elsewhere the longer way gains nothing.
+    straight = np.abs(cosines) > 0.9
+    if straight.any():
+        angles[straight] = angle_between(unit_rows(before[straight]), unit_rows(after[straight]))
     norms = row_norms(after)
-    return InitComparison(
-        norms,
-        row_norms(before),
-        cosines,
-        angle_between(start, end),
-        row_norms(after - before),
-        *pearson(norms, cosines),
-    )
+    distances = row_norms(after - before)
+    return InitComparison(norms, row_norms(before), cosines, angles, distances, *pearson(norms, cosines))
 
 
-def ordered_cosines(weights: npt.ArrayLike, labels: npt.ArrayLike) -> OrderedCosines:
+def ordered_cosines(weights: Weights, labels: npt.ArrayLike) -> OrderedCosines:
     """Cosine matrix ordered by cluster; label −1 (ignored units) comes last.
 
     Parameters

@@ -62,9 +62,7 @@ def angle_null(
     Bartlett 1933, for the decomposition of a Wishart matrix.
     """
     if min(n_units, fan_in) < 1 or draws < 2:
-        raise ValueError(
-            f"n_units, fan_in, draws: {n_units}, {fan_in}, {draws}; expected at least 1, 1 and 2."
-        )
+        raise ValueError(f"n_units, fan_in, draws: {n_units}, {fan_in}, {draws}; expected at least 1, 1 and 2.")
     rng = np.random.default_rng(seed)
     angles = np.empty((draws, n_units))
     for draw in range(draws):
@@ -110,8 +108,7 @@ def weighted_null(null: AngleNull, norms: npt.ArrayLike) -> WeightedNull:
     n_units = null.angles.shape[1]
     if values.shape != (n_units,):
         raise ValueError(
-            f"norms: shape {values.shape}, the null was drawn for {n_units} units. "
-            f"Pass the kept units' norms."
+            f"norms: shape {values.shape}, the null was drawn for {n_units} units. Pass the kept units' norms."
         )
     if not (np.isfinite(values).all() and values.min() >= 0 and values.sum() > 0):
         raise ValueError("norms: expected finite values ≥ 0 with a positive sum. Pass the kept units' norms.")

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from prunescope.engine.geometry._arrays import Floats, Ints, as_weights, row_norms, unit_rows
+from prunescope.engine.geometry._arrays import Floats, Ints, as_weights, row_cosines, row_norms
 from prunescope.engine.geometry.frames import cosine_matrix
+from prunescope.engine.geometry.pairs import Weights
 
 
 class Race(NamedTuple):
@@ -42,15 +43,15 @@ def alignment_race(
     """
     from scipy.stats import spearmanr
 
-    start, end = unit_rows(early, "early"), as_weights(final, "final")
-    goal = unit_rows(final if targets is None else targets, "final" if targets is None else "targets")
+    start, end = as_weights(early, "early"), as_weights(final, "final")
+    goal = end if targets is None else as_weights(targets, "targets")
     out = as_weights(outgoing, "outgoing")
     if not start.shape == end.shape == goal.shape or len(out) != len(start):
         raise ValueError(
             f"early, final, targets, outgoing: shapes {start.shape}, {end.shape}, {goal.shape}, {out.shape}; "
             f"expected three of one shape and one row of outgoing weights for each unit."
         )
-    alignment = np.clip(np.einsum("ij,ij->i", start, goal), -1, 1)
+    alignment = row_cosines(start, goal, ("early", "final" if targets is None else "targets"))
     norms = row_norms(end)
     strength = norms * row_norms(out)
     if len(start) < 3 or np.ptp(alignment) == 0 or np.ptp(strength) == 0:
@@ -59,7 +60,7 @@ def alignment_race(
     return Race(alignment, strength, norms, float(found.statistic), float(found.pvalue))
 
 
-def direction_clusters(weights: npt.ArrayLike, cosine: float = 0.99) -> Ints:
+def direction_clusters(weights: Weights, cosine: float = 0.99) -> Ints:
     """Groups of units joined by pairs with a cosine above the bound: (n_units,) labels, largest group 0.
 
     Parameters

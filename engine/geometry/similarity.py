@@ -103,9 +103,7 @@ def edge_weights(similarities: npt.ArrayLike, width: float, distance: str = "hal
     """
     matrix = as_weights(similarities, "similarities")
     if matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(
-            f"similarities: shape {matrix.shape}, expected a square matrix, e.g. cosine_matrix(w)."
-        )
+        raise ValueError(f"similarities: shape {matrix.shape}, expected a square matrix, e.g. cosine_matrix(w).")
     if not width >= 0:
         raise ValueError(f"width: {width}, expected σ ≥ 0, e.g. kernel_width(trajectory).")
     gaps = _distance(distance).of_cosine(np.clip(matrix, -1, 1))

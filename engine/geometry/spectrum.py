@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from prunescope.engine.geometry._arrays import Bools, Floats, as_weights, row_norms
 from prunescope.engine.geometry.nulls import marchenko_pastur
+from prunescope.engine.geometry.pairs import Pairs, Weights, among, values_of
 
 
 class SpectralDensity(NamedTuple):
@@ -60,12 +61,14 @@ class SelectedSplit(NamedTuple):
     unselected_values: Floats
 
 
-def singular_values(weights: npt.ArrayLike) -> Floats:
+def singular_values(weights: Weights) -> Floats:
     """Singular values of a (n_units, fan_in) layer, descending: (min(N, d),).
 
     From the smaller Gram matrix in float64: several times faster than the decomposition, exact to
     about 1e-8 of the largest value.
     """
+    if isinstance(weights, Pairs):
+        return values_of(weights)[: weights.fan_in]
     array = as_weights(weights)
     smaller = array if len(array) <= array.shape[1] else array.T
     return np.sqrt(np.maximum(np.linalg.eigvalsh(smaller @ smaller.T)[::-1], 0))
@@ -87,19 +90,20 @@ def thin_svd(array: Floats) -> tuple[Floats, Floats, Floats]:
     return left, values, np.divide(right, lengths, out=np.zeros_like(right), where=lengths > 0)
 
 
-def spectral_density(weights: npt.ArrayLike) -> SpectralDensity:
+def spectral_density(weights: Weights) -> SpectralDensity:
     """Empirical spectral density of a (n_units, fan_in) layer against Marchenko–Pastur.
 
     References
     ----------
     Martin & Mahoney 2018.
     """
-    array = as_weights(weights)
-    eigenvalues = singular_values(array) ** 2
-    scale = float(np.sqrt(np.square(array).mean()))
+    eigenvalues = singular_values(weights) ** 2
+    n_units, fan_in = (len(weights.norms), weights.fan_in) if isinstance(weights, Pairs) else np.shape(weights)
+    # Σλ = ‖W‖²_F, so the entries' root mean square needs no second pass over them.
+    scale = float(np.sqrt(eigenvalues.sum() / (n_units * fan_in)))
     if scale == 0:
         return SpectralDensity(eigenvalues, 0.0, 0.0, 0.0, 0)
-    law = marchenko_pastur(eigenvalues, len(array), array.shape[1], scale)
+    law = marchenko_pastur(eigenvalues, n_units, fan_in, scale)
     return SpectralDensity(eigenvalues, scale, law.lower, law.upper, int((eigenvalues > law.upper).sum()))
 
 
@@ -164,7 +168,7 @@ def low_rank(weights: npt.ArrayLike, k: int) -> LowRank:
     return LowRank(kept, float(min(1, np.linalg.norm(kept) / total)) if total > 0 else float("nan"))
 
 
-def selected_split(weights: npt.ArrayLike, norm_cutoff: float) -> SelectedSplit:
+def selected_split(weights: Weights, norm_cutoff: float) -> SelectedSplit:
     """Singular values of the units with norm > cutoff, and of the others.
 
     Parameters
@@ -172,16 +176,24 @@ def selected_split(weights: npt.ArrayLike, norm_cutoff: float) -> SelectedSplit:
     weights : (n_units, fan_in)
     norm_cutoff : weight units
     """
-    array = as_weights(weights)
-    selected = row_norms(array) > norm_cutoff
-    spectra = [singular_values(array[mask]) if mask.any() else np.empty(0) for mask in (selected, ~selected)]
+    pairs = isinstance(weights, Pairs)
+    layer = weights if pairs else as_weights(weights)
+    selected = (layer.norms if pairs else row_norms(layer)) > norm_cutoff
+    spectra = [split_values(layer, mask) for mask in (selected, ~selected)]
     return SelectedSplit(selected, spectra[0], spectra[1])
+
+
+def split_values(weights: Weights, mask: Bools) -> Floats:
+    """Singular values of the chosen units' own matrix, descending; empty where no unit is chosen."""
+    if not mask.any():
+        return np.empty(0)
+    if isinstance(weights, Pairs):
+        return singular_values(among(weights, mask))
+    return singular_values(as_weights(weights)[mask])
 
 
 def _checked_values(values: npt.ArrayLike) -> Floats:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or not array.size or not np.isfinite(array).all() or array.min() < 0:
-        raise ValueError(
-            f"values: shape {array.shape}, expected finite singular values ≥ 0 in one dimension."
-        )
+        raise ValueError(f"values: shape {array.shape}, expected finite singular values ≥ 0 in one dimension.")
     return array

@@ -61,7 +61,14 @@ def trained_subspace(weights: npt.ArrayLike, rank: int) -> Floats:
     array = as_weights(weights)
     if not 1 <= rank <= min(array.shape):
         raise ValueError(f"rank: {rank}, expected 1 to min(N, d) = {min(array.shape)}.")
-    directions = thin_svd(array)[2][:rank]
+    if array.shape[1] >= 2 * len(array):
+        # Only the wanted directions are carried over from the units' side to the inputs'.
+        left = np.linalg.eigh(array @ array.T)[1]
+        strongest = left[:, ::-1][:, :rank]
+        directions = strongest.T @ array
+        directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), np.finfo(float).tiny)
+    else:
+        directions = thin_svd(array)[2][:rank]
     # Directions of vanishing singular values come out of the Gram matrix skewed.
     return np.linalg.qr(directions.T)[0].T
 
@@ -135,9 +142,7 @@ def principal_angles(first: npt.ArrayLike, second: npt.ArrayLike, rank: int) -> 
 
     a, b = trained_subspace(first, rank), trained_subspace(second, rank)
     if a.shape[1] != b.shape[1]:
-        raise ValueError(
-            f"second: fan-in {b.shape[1]}, first has {a.shape[1]}; subspaces of one space are needed."
-        )
+        raise ValueError(f"second: fan-in {b.shape[1]}, first has {a.shape[1]}; subspaces of one space are needed.")
     return np.degrees(subspace_angles(a.T, b.T))[::-1]
 
 

@@ -47,9 +47,7 @@ class TrajectoryProjection(NamedTuple):
     explained_by_epoch: Floats
 
 
-def project_trajectory(
-    trajectory: npt.ArrayLike, n_components: int = 2, basis: Basis = "all"
-) -> TrajectoryProjection:
+def project_trajectory(trajectory: npt.ArrayLike, n_components: int = 2, basis: Basis = "all") -> TrajectoryProjection:
     """Project each epoch's weight vectors onto the principal axes of the chosen rows.
 
     Parameters
@@ -102,8 +100,7 @@ def project_onto(basis: PrincipalBasis | TrajectoryProjection, weights: npt.Arra
     array = as_weights(weights)
     if array.shape[1] != basis.mean.size:
         raise ValueError(
-            f"weights: fan-in {array.shape[1]}, the basis was fitted on {basis.mean.size}. "
-            f"Project the same layer."
+            f"weights: fan-in {array.shape[1]}, the basis was fitted on {basis.mean.size}. Project the same layer."
         )
     return array @ basis.components.T - basis.components @ basis.mean
 
