@@ -3,6 +3,7 @@
 ``GET /api/rows?feed=…&run=…&have=N&boot=…`` answers with frames: a JSON header and raw little-endian
 arrays behind it. ``have`` is the number of rows that the page holds, so an update carries the new
 epochs only, a gap repairs itself, and a page that comes back asks for all it missed in one request.
+``shown`` is the epoch on screen: where computing all rows takes long, its row is sent first.
 """
 
 from typing import Any
@@ -50,7 +51,8 @@ def register(server: Flask, store: Store, evaluator: Evaluator) -> RowServer:
             at = request.args.get("at", type=float)
             if at is None or at not in run.epochs:
                 return problem(400, "at is no recorded epoch of this run.", request.args.get("at"), "Reload the page.")
-        frames = row_server.frames(feed_name, run, view, have, theme, at)
+        shown = request.args.get("shown", -1.0, type=float)
+        frames = row_server.frames(feed_name, run, view, have, theme, at=at, shown=shown)
         return Response(stream_with_context(frames), mimetype="application/octet-stream")
 
     return row_server

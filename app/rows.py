@@ -1,5 +1,6 @@
 """What the pages draw, computed once an epoch, remembered, and sent as it is finished."""
 
+import copy
 import threading
 import time
 from collections import OrderedDict
@@ -21,6 +22,8 @@ Row = Mapping[str, Any]
 KEEP_BYTES = 256 * 2**20
 # Rows go out together in this rhythm: often enough to be seen growing, seldom enough to cost little.
 FLUSH_SECONDS = 0.06
+# With fewer rows than these before it, the row on screen comes in its turn soon enough.
+AHEAD_FROM = 3
 # PyTorch takes seconds and a core to import; the first figures and a demo's start come first.
 WARM_UP_SECONDS = 12.0
 
@@ -29,7 +32,8 @@ class Feed(Protocol):
     """One page's computation: what is shown for each epoch, and how it is drawn."""
 
     keys: tuple[str, ...]
-    # Optional: ``answers`` — asked about one epoch, each row replaces the one before (``answer`` instead of ``row``);
+    # Optional: ``ahead`` — a row can be computed before those between it and the first, on a copy of the memory;
+    # ``answers`` — asked about one epoch, each row replaces the one before (``answer`` instead of ``row``);
     # ``measured`` — ``row`` is handed the evaluator as well; ``whole`` — about many runs: only ``keys`` and ``look``,
     # which yields complete answers (figures without holes, texts, lists, ``options`` of the page's own choices).
 
@@ -130,9 +134,20 @@ class RowServer:
             yield computed.epochs[index], computed.rows[index]
 
     def frames(
-        self, feed_name: str, run: Run, view: dict[str, Any], have: int, theme: str, at: float | None = None
+        self,
+        feed_name: str,
+        run: Run,
+        view: dict[str, Any],
+        have: int,
+        theme: str,
+        *,
+        at: float | None = None,
+        shown: float = -1,
     ) -> Iterator[bytes]:
-        """The whole answer to one request."""
+        """The whole answer to one request.
+
+        ``shown`` is the epoch on screen, -1 for the newest: where many are missing, it is sent first.
+        """
         try:
             if not len(run.epochs):
                 # Nothing yet, or nothing that can be read: who waits for the first snapshot must know which.
@@ -150,6 +165,8 @@ class RowServer:
             if getattr(feed, "answers", False):
                 yield from self._answers(feed, run, view, computed)
             else:
+                if getattr(feed, "ahead", False):
+                    yield from self._ahead(feed_name, run, computed, shown)
                 yield from self._in_rhythm(self.rows(feed_name, run, computed, have))
         except (ValueError, StoreError, OSError) as error:
             yield pack({"error": str(error) or type(error).__name__}, [], [])
@@ -164,10 +181,27 @@ class RowServer:
         except (ValueError, StoreError, OSError) as error:
             yield pack({"error": str(error) or type(error).__name__}, [], [])
 
+    def _ahead(self, feed_name: str, run: Run, computed: Computed, shown: float) -> Iterator[bytes]:
+        """The row of the epoch on screen before its turn, so that it need not wait for all those before it."""
+        epochs = run.epochs
+        last = len(epochs) - 1
+        index = last if shown < 0 else max(0, int(np.searchsorted(epochs, shown + 1e-9, side="right")) - 1)
+        if index < len(computed.rows) + AHEAD_FROM:
+            return
+        # Epoch 0 first: figures draw it beside the one on screen, and it settles what all rows share.
+        next(self.rows(feed_name, run, computed, 0))
+        feed = FEEDS[feed_name]
+        more = (self.evaluator,) if getattr(feed, "measured", False) else ()
+        with computed.lock:
+            memory = copy.copy(computed.memory)
+        row = feed.row(run, memory, index, float(epochs[index]), *more)
+        yield pack({"ahead": True}, [float(epochs[index])], [row])
+
     @staticmethod
     def _in_rhythm(rows: Iterator[tuple[float, Row]]) -> Iterator[bytes]:
         waiting: list[tuple[float, Row]] = []
-        sent = time.monotonic()
+        # The first row leaves at once.
+        sent = time.monotonic() - FLUSH_SECONDS
         for item in rows:
             waiting.append(item)
             if time.monotonic() - sent > FLUSH_SECONDS:

@@ -53,7 +53,7 @@ window.prunescope = window.prunescope || {};
   };
 
   function drawSection(page) {
-    const feeds = ps.pageFeeds(page).map((name) => { const feed = ps.feed(name); return feed && ps.standIn(name, feed); });
+    const feeds = ps.pageFeeds(page).map((name) => { const feed = ps.feed(name); return feed && ps.withAhead(ps.standIn(name, feed)); });
     page.classList.toggle("without-run", !feeds[0]);
     if (!feeds[0]) return;
     say(page, feeds);
@@ -67,7 +67,7 @@ window.prunescope = window.prunescope || {};
     }
     for (const box of boxes) box.classList.toggle("is-unused", feeds[0].epochs.length > 0 && !feeds.some((feed) => feed.figures[box.dataset.figure]));
     const feed = feeds[0];
-    if (feed.epochs.length && page === pageElement()) document.documentElement.dataset.drawn = `${feed.name} ${feed.epochs[ps.cursor(feed)]} ${feed.epochs.length}`;
+    if (feed.epochs.length && page === pageElement()) document.documentElement.dataset.drawn = `${feed.name} ${feed.epochs[ps.cursor(feed)]} ${feed.known ?? feed.epochs.length}`;
   }
 
   // A figure that cannot be drawn says so in its place, and the others are drawn all the same.
@@ -81,15 +81,14 @@ window.prunescope = window.prunescope || {};
   function say(page, feeds) {
     const note = page.querySelector("[data-notice]");
     if (!note) return;
-    const [feed] = feeds;
+    // Those asked for, not those that stand in for them.
+    const asked = ps.pageFeeds(page).map((name) => ps.feed(name)).filter(Boolean);
     const failed = feeds.find((one) => one.error);
-    let text = "";
-    if (failed) text = failed.error;
-    else if (!feed.epochs.length) text = feed.busy ? (ps.spec().answers.includes(feed.name) ? "Measuring … the first time, the evaluator takes some seconds to start." : "Computing …") : "Waiting for the first snapshot …";
-    else if (feed.busy && feed.total - feed.epochs.length > 1) text = `Computed ${feed.epochs.length} of ${feed.total} epochs …`;
+    const told = ps.progress(page, asked);
+    const text = failed ? failed.error : told;
     if (note.textContent !== text) note.textContent = text;
     note.classList.toggle("is-error", Boolean(failed));
-    page.classList.toggle("is-empty", !feed.epochs.length);
+    page.classList.toggle("is-empty", !feeds[0].epochs.length);
   }
 
   function fillTexts(feed, cursor, local) {
@@ -181,8 +180,10 @@ window.prunescope = window.prunescope || {};
   // Answers are about the epoch under the scrubber: when that moves, and rests, they are asked for anew.
   const REST_MS = 60;
   let resting = null;
+  ps.openFeeds = () => sections().flatMap(ps.pageFeeds).map((name) => ps.feed(name)).filter(Boolean);
+
   function askAnew() {
-    if (!sections().flatMap(ps.pageFeeds).some((name) => ps.spec().answers.includes(name))) return;
+    if (!ps.openFeeds().some((feed) => ps.spec().answers.includes(feed.name) || feed.busy)) return;
     clearTimeout(resting);
     resting = setTimeout(ps.refresh, REST_MS);
   }

@@ -120,10 +120,11 @@ window.prunescope = window.prunescope || {};
   function paths(column, first, last, keep) {
     const units = keep || Array.from({ length: column.width }, (_, i) => i);
     const span = last - first + 2;
+    const rows = Array.from({ length: last - first + 1 }, (_, i) => column.row(first + i));
     const out = new Float32Array(units.length * span);
     let at = 0;
     for (const unit of units) {
-      for (let i = first; i <= last; i++) out[at++] = column.data[i * column.width + unit];
+      for (let i = first; i <= last; i++) out[at++] = rows[i - first][unit];
       out[at++] = NaN;
     }
     return out;

@@ -84,6 +84,7 @@ window.prunescope = window.prunescope || {};
   };
 
   function clear(feed) {
+    feed.ahead = null;
     feed.epochs = [];
     feed.columns = new Map();
   }
@@ -97,8 +98,12 @@ window.prunescope = window.prunescope || {};
   ps.pull = async function (feedName, { onChange }) {
     const feed = ps.feed(feedName);
     if (!feed) return;
-    if (feed.busy) { feed.again = true; return; }
+    if (feed.stopped) return;
     const view = { ...ps.view() };
+    const shown = view.follow ? -1 : view.epoch;
+    // The scrubber has moved on while rows are computed: ask anew, so that the one on screen comes first.
+    if (feed.busy && ps.lacks(feed, shown) && feed.askedShown !== shown) { feed.busy.abort(); feed.busy = null; }
+    if (feed.busy) { feed.again = true; return; }
     const at = answers(feedName) ? shownEpoch() : null;
     if (at === "" || (at !== null && feed.done && feed.templateKey === templateKey(feedName, view))) return;
     // Training moves on while an answer is worked out: let it be finished, then ask about the newest epoch.
@@ -116,8 +121,11 @@ window.prunescope = window.prunescope || {};
     }
     if (feed.templateKey !== wanted || !feed.epochs.length || whole(feedName)) query.set("theme_now", ps.themeNow());
     if (at !== null) query.set("at", at);
+    else if (shown >= 0) query.set("shown", shown);
+    feed.askedShown = shown;
     const controller = new AbortController();
     feed.busy = controller;
+    ps.begun(feed);
     try {
       const answer = await fetch("/api/rows?" + query, { signal: controller.signal });
       if (!answer.ok) {
@@ -213,20 +221,26 @@ window.prunescope = window.prunescope || {};
     if (!head.epochs) return;
     // A refined answer takes the place of the coarse one.
     if (head.replace) clear(feed);
+    if (head.ahead) { feed.ahead = { epoch: head.epochs[0], columns: new Map() }; append(feed.ahead.columns, head, payload); return; }
+    append(feed.columns, head, payload);
+    feed.epochs.push(...head.epochs);
+    if (feed.ahead && feed.epochs[feed.epochs.length - 1] >= feed.ahead.epoch) feed.ahead = null;
+  }
+
+  function append(columns, head, payload) {
     let offset = 0;
     const count = head.epochs.length;
     for (const [name, { dtype, shape }] of Object.entries(head.arrays)) {
       const width = shape.slice(1).reduce((a, b) => a * b, 1);
-      if (!feed.columns.has(name)) feed.columns.set(name, new Column(dtype, width));
-      const column = feed.columns.get(name);
+      if (!columns.has(name)) columns.set(name, new Column(dtype, width));
+      const column = columns.get(name);
       column.append(new column.Type(payload, offset, width * count), count);
       offset += 4 * width * count;
     }
     for (const [name, values] of Object.entries(head.plain)) {
-      if (!feed.columns.has(name)) feed.columns.set(name, new PlainColumn());
-      feed.columns.get(name).append(values);
+      if (!columns.has(name)) columns.set(name, new PlainColumn());
+      columns.get(name).append(values);
     }
-    feed.epochs.push(...head.epochs);
   }
 
   // The server chose what the link had left open (the first layer, the epoch of a fit): the view says so now,

@@ -75,6 +75,7 @@ window.prunescope = window.prunescope || {};
       if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) { event.preventDefault(); ps.set({ page: link.dataset.page, full: "" }, { push: true }); document.getElementById("main").scrollTop = 0; }
       const act = event.target.closest("[data-do]");
       if (act) ({ link: () => ps.copyLink(), theme: nextTheme, tray: ps.openTray, new: ps.newRun, experiment: ps.newExperiment, untick: () => ps.set({ runs: "" }), both: () => ps.bothRuns(), keys: showKeys, refit: () => ps.set({ fit: -1 }), lay: () => ps.set({ laid: ps.view().cut }), clear: () => ps.set({ sel: "" }), close: () => ps.set({ unit: -1 }),
+        stop: () => ps.stopOrGoOn(),
         take: () => ps.takeAway(act.dataset.kind), redundant: () => ps.redundancy(act.dataset.kind), select: () => ps.select([...ps.locals().sel, ps.view().unit]),
         runs: () => { if (innerWidth < 900) app.classList.toggle("show-runs"); else ps.set({ sidebar: !ps.view().sidebar }); },
         rail: () => app.classList.toggle("show-rail") })[act.dataset.do]?.();

@@ -14,6 +14,7 @@ class CollapseFeed:
     """NC1–NC4, one row an epoch."""
 
     measured = True
+    ahead = True
     keys: tuple[str, ...] = ()
 
     def begin(self, run: Run, view: dict[str, Any]) -> dict[str, str]:

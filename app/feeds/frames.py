@@ -19,6 +19,7 @@ class FramesMemory:
 class FramesFeed:
     """All layers of a run, one number each."""
 
+    ahead = True
     keys: tuple[str, ...] = ()
 
     def begin(self, run: Run, view: dict[str, Any]) -> FramesMemory:

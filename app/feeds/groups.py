@@ -10,7 +10,7 @@ from prunescope.app.feeds.similarity import CUTOFFS, SimilarityFeed, SimilarityM
 from prunescope.app.feeds.structure import correlation_words
 from prunescope.app.feeds.words import chosen_layer, units
 from prunescope.app.figures import similarity as figures
-from prunescope.engine.geometry import cluster_labels, components, edge_weights, ordered_cosines
+from prunescope.engine.geometry import cluster_labels, components_of_tree, edge_weights, ordered_cosines, spanning_edges
 from prunescope.engine.store import LayerInfo, Run
 
 # Cells a side: a screen shows no more, and means of blocks are said to be means.
@@ -51,7 +51,8 @@ class GroupsFeed:
 
 def group_rows(weights: np.ndarray, norms: np.ndarray) -> dict[str, Any]:
     """A row of sizes and of norms for each cutoff, as wide as the most groups there are."""
-    found = [components(weights, max(float(c) - figures.SAME_WEIGHT, 1e-9), norms) for c in CUTOFFS]
+    tree = spanning_edges(weights)
+    found = [components_of_tree(tree, max(float(c) - figures.SAME_WEIGHT, 1e-9), norms) for c in CUTOFFS]
     most = max(len(one.sizes) for one in found)
     sizes, largest = np.full((2, len(found), most), np.nan)
     for i, one in enumerate(found):

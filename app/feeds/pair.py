@@ -68,16 +68,16 @@ class PairFeed:
             return
         row["pair_angles"] = principal_angles(here.weights, there.weights, memory.rank)
         yield row
-        found = joint_svd(here.weights, there.weights)
+        found = joint_svd(here.weights, there.weights, SHOWN)
         squares = np.square(found.values)
         count = min(SHOWN, len(squares))
-        shares = np.nan_to_num(found.first_share)
+        shares = found.first_share
         parts = 100 * squares / squares.sum()
         rest = f"{len(squares) - count} weaker directions hold {parts[count:].sum():.0f} %"
         yield row | {
             "joint_index": np.arange(1.0, count + 1),
-            "joint_here": (parts * shares)[:count],
-            "joint_there": (parts * (1 - shares))[:count],
+            "joint_here": parts[:count] * shares,
+            "joint_there": parts[:count] * (1 - shares),
             "joint_rest": rest if count < len(squares) else "",
         }
 

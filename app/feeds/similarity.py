@@ -33,6 +33,8 @@ MOST_UNITS = 4096
 CUTOFFS = np.round(np.linspace(0, 1, 101), 2)
 # A bin for each step of the slider, so that its counts are the histogram's.
 BINS = len(CUTOFFS) - 1
+# Steps from the places of the fitted epoch to those of epoch 0; from one epoch to the next the usual few do.
+FIRST_STEPS = 60
 # Epochs that the kernel width of activations is averaged over: each costs a run of the network.
 WIDTH_EPOCHS = 5
 
@@ -50,6 +52,7 @@ class SimilarityMemory:
     other_layer: LayerInfo | None
     positions: np.ndarray | None = None
     labels: np.ndarray | None = None
+    begun: bool = False
     settled: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -61,6 +64,7 @@ class SimilarityFeed:
     """Nodes, edges and what becomes of them at each cutoff, epoch by epoch."""
 
     measured = True
+    ahead = True
     keys = ("layer", "fit", "laid", "k", "by", "with")
 
     def begin(self, run: Run, view: dict[str, Any]) -> SimilarityMemory:
@@ -109,25 +113,47 @@ class SimilarityFeed:
 
     def row(self, run: Run, memory: SimilarityMemory, index: int, epoch: float, evaluator: Evaluator) -> dict[str, Any]:
         layer = memory.layer
+        if not memory.begun:
+            self._begin_at_the_fit(run, memory, evaluator)
         now = merged(run, memory, epoch)
-        n = memory.n_units
-        row = blank(n) | {"sub": self._sub(run, memory, now, epoch)}
+        row = blank(memory.n_units) | {"sub": self._sub(run, memory, now, epoch)}
         if now.problem:
             return row | {"problem": now.problem}
-        similar, live = cosines_of(now), now.live.copy()
-        if memory.by == "activations":
-            similar, live = correlations_of(evaluator, run, layer, epoch)
-            if np.isnan(memory.width):
-                memory.width = self._activations_width(evaluator, run, memory)
+        weights, live = self._edges(run, memory, now, epoch, evaluator)
         if live.sum() < 2:
             return row | {"problem": f"{layer.name} has one {units(layer)[:-1]} to look at: there are no pairs."}
+        self._place(memory, now, weights, None if index else FIRST_STEPS)
+        return row | graph_rows(weights, live, memory.width) | node_rows(now, memory)
+
+    def _begin_at_the_fit(self, run: Run, memory: SimilarityMemory, evaluator: Evaluator) -> None:
+        """Places and colours begin at the fitted epoch, so that an epoch shown before its turn stands where it will."""
+        memory.begun = True
+        now = merged(run, memory, memory.fitted)
+        if memory.by == "activations":
+            memory.width = self._activations_width(evaluator, run, memory)
+        if now.problem or memory.n_units < 2:
+            return
+        weights, _ = self._edges(run, memory, now, memory.fitted, evaluator)
+        self._place(memory, now, weights, None)
+
+    @staticmethod
+    def _edges(
+        run: Run, memory: SimilarityMemory, now: Snapshot, epoch: float, evaluator: Evaluator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Edge weights of all units, and which of these can be joined at all."""
+        similar, live = cosines_of(now), now.live.copy()
+        if memory.by == "activations":
+            similar, live = correlations_of(evaluator, run, memory.layer, epoch)
         weights = edge_weights(similar, memory.width)
         # Units without a direction are like nobody.
         weights[~live] = 0
         weights[:, ~live] = 0
-        memory.positions = force_layout(weights, memory.laid, memory.positions)
+        return weights, live
+
+    def _place(self, memory: SimilarityMemory, now: Snapshot, weights: np.ndarray, steps: int | None) -> None:
+        started = memory.positions is not None
+        memory.positions = force_layout(weights, memory.laid, memory.positions, iterations=steps if started else None)
         self._name_clusters(memory, now)
-        return row | graph_rows(weights, live, memory.width) | node_rows(now, memory)
 
     @staticmethod
     def _activations_width(evaluator: Evaluator, run: Run, memory: SimilarityMemory) -> float:

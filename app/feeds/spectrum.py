@@ -42,6 +42,7 @@ class SpectrumMemory:
 class SpectrumFeed:
     """One layer's spectrum, epoch by epoch; what is called trained is the epoch of the fit."""
 
+    ahead = True
     keys = ("layer", "fit", "rank", "cutoff")
 
     def begin(self, run: Run, view: dict[str, Any]) -> SpectrumMemory:

@@ -29,6 +29,7 @@ class StructureMemory:
 class StructureFeed:
     """One layer, epoch by epoch: frame potential, leave-one-out, norms, cosine to init, race."""
 
+    ahead = True
     keys = ("layer", "early")
 
     def begin(self, run: Run, view: dict[str, Any]) -> StructureMemory:

@@ -40,7 +40,13 @@ def head(page: str) -> html.Div:
         children=[
             html.H1(id=f"{page}-finding"),
             html.P(id=f"{page}-sub", className="sub"),
-            html.P(className="notice", role="status", **{"data-notice": ""}),
+            html.Div(
+                className="notice-line",
+                children=[
+                    html.P(className="notice", role="status", **{"data-notice": ""}),
+                    html.Button("Stop", type="button", className="small", hidden=True, **{"data-do": "stop"}),
+                ],
+            ),
         ],
     )
 

@@ -26,6 +26,7 @@ from prunescope.engine.geometry.components import (
     component_curve,
     components,
     components_at,
+    components_of_tree,
 )
 from prunescope.engine.geometry.edges import (
     Edges,
@@ -164,6 +165,7 @@ __all__ = [
     "component_curve",
     "components",
     "components_at",
+    "components_of_tree",
     "cosine_matrix",
     "cutoff_inner_product",
     "direction_clusters",

@@ -49,11 +49,16 @@ def as_trajectory(trajectory: npt.ArrayLike, name: str = "trajectory") -> Floats
 
 def row_norms(weights: Floats) -> Floats:
     """(n_units,) Euclidean norms in float64, without overflow or underflow in the squares."""
-    largest = np.abs(weights).max(axis=1)
-    scale = np.where(largest > 0, largest, 1)
-    if scale.min() > 1e-100 and scale.max() < 1e100:
-        return np.sqrt(np.einsum("ij,ij->i", weights, weights, dtype=np.float64))
-    return scale * np.sqrt(np.square(weights / scale[:, None]).sum(axis=1))
+    with np.errstate(over="ignore"):
+        squares = np.einsum("ij,ij->i", weights, weights, dtype=np.float64)
+    norms = np.sqrt(squares)
+    # Where squares leave the range of float64 the row is scaled first; a row of zeros stays 0.
+    odd = np.flatnonzero((squares < 1e-200) | (squares > 1e200))
+    if odd.size:
+        largest = np.abs(weights[odd]).max(axis=1).astype(np.float64)
+        scaled = weights[odd] / np.where(largest > 0, largest, 1)[:, None]
+        norms[odd] = largest * np.sqrt(np.square(scaled).sum(axis=1))
+    return norms
 
 
 def unit_rows(weights: npt.ArrayLike, name: str = "weights") -> Floats:

@@ -1,10 +1,11 @@
 """Connected components of the similarity graph as the cutoff moves."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from prunescope.engine.geometry._arrays import Floats, Ints, as_weights, pearson
+from prunescope.engine.geometry.edges import Edges
 
 
 class ComponentCurve(NamedTuple):
@@ -77,20 +78,45 @@ def components(adjacency: npt.ArrayLike, cutoff: float, norms: npt.ArrayLike) ->
     cutoff : > 0
     norms : (n_units,)
     """
+    matrix = as_weights(adjacency, "adjacency")
+    return _components(matrix >= _checked(cutoff), np.asarray(norms, dtype=np.float64))
+
+
+def components_of_tree(tree: Edges, cutoff: float, norms: npt.ArrayLike) -> Components:
+    """The same from a maximum spanning tree, which joins what all edges join: O(N) a cutoff.
+
+    Parameters
+    ----------
+    tree : from `spanning_edges`
+    cutoff : > 0
+    norms : (n_units,)
+    """
+    from scipy.sparse import coo_array
+
+    size = len(tree.weights) + 1
+    kept = tree.pairs[tree.weights >= _checked(cutoff)]
+    joined = coo_array((np.ones(len(kept)), (kept[:, 0], kept[:, 1])), shape=(size, size))
+    return _components(joined, np.asarray(norms, dtype=np.float64))
+
+
+def _checked(cutoff: float) -> float:
+    if not cutoff > 0:
+        raise ValueError(f"cutoff: {cutoff}, expected an edge weight above 0.")
+    return cutoff
+
+
+def _components(joined: Any, norms: Floats) -> Components:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
-    matrix, lengths = as_weights(adjacency, "adjacency"), np.asarray(norms, dtype=np.float64)
-    if lengths.shape != (len(matrix),):
-        raise ValueError(f"norms: shape {lengths.shape}, expected one for each of {len(matrix)} units.")
-    if not cutoff > 0:
-        raise ValueError(f"cutoff: {cutoff}, expected an edge weight above 0.")
-    n_found, found = connected_components(csr_array(matrix >= cutoff), directed=False)
+    if norms.shape != (joined.shape[0],):
+        raise ValueError(f"norms: shape {norms.shape}, expected one for each of {joined.shape[0]} units.")
+    n_found, found = connected_components(csr_array(joined), directed=False)
     sizes = np.bincount(found, minlength=n_found)
     order = np.argsort(-sizes, kind="stable")
     names = np.empty(n_found, dtype=np.int64)
     names[order] = np.arange(n_found)
     labels = names[found]
     largest = np.full(n_found, -np.inf)
-    np.maximum.at(largest, labels, lengths)
+    np.maximum.at(largest, labels, norms)
     return Components(labels, sizes[order], largest, *pearson(sizes[order].astype(np.float64), largest))

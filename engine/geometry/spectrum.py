@@ -74,17 +74,18 @@ def singular_values(weights: Weights) -> Floats:
     return np.sqrt(np.maximum(np.linalg.eigvalsh(smaller @ smaller.T)[::-1], 0))
 
 
-def thin_svd(array: Floats) -> tuple[Floats, Floats, Floats]:
-    """(left, values, right) of a matrix, values descending; by the Gram matrix where it is far smaller.
+def strongest_directions(array: Floats, count: int) -> tuple[Floats, Floats, Floats]:
+    """(left (n_units, count), values (min(N, d),), right (count, fan_in)): all values, the first vectors only.
 
-    Values below 1e-8 of the largest, and their vectors, are then rounding.
+    Through the units' Gram matrix where the fan-in is larger, so that the other vectors are never carried
+    over to the inputs' side; values below 1e-8 of the largest, and their vectors, are then rounding.
     """
-    if array.shape[1] < 2 * len(array):
+    if array.shape[1] < len(array):
         left, values, right = np.linalg.svd(array, full_matrices=False)
-        return left, values, right
+        return left[:, :count], values, right[:count]
     squares, left = np.linalg.eigh(array @ array.T)
-    left = np.ascontiguousarray(left[:, ::-1])
     values = np.sqrt(np.maximum(squares[::-1], 0))
+    left = np.ascontiguousarray(left[:, ::-1][:, :count])
     right = left.T @ array
     lengths = np.linalg.norm(right, axis=1, keepdims=True)
     return left, values, np.divide(right, lengths, out=np.zeros_like(right), where=lengths > 0)
@@ -162,8 +163,8 @@ def low_rank(weights: npt.ArrayLike, k: int) -> LowRank:
     array = as_weights(weights)
     if not 0 <= k <= min(array.shape):
         raise ValueError(f"k: {k}, expected 0 to min(N, d) = {min(array.shape)}.")
-    left, values, right = thin_svd(array)
-    kept = (left[:, :k] * values[:k]) @ right[:k]
+    left, values, right = strongest_directions(array, k)
+    kept = (left * values[:k]) @ right
     total = np.linalg.norm(array)
     return LowRank(kept, float(min(1, np.linalg.norm(kept) / total)) if total > 0 else float("nan"))
 

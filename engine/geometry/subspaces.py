@@ -16,7 +16,7 @@ from prunescope.engine.geometry._arrays import (
     row_norms,
     unit_rows,
 )
-from prunescope.engine.geometry.spectrum import thin_svd
+from prunescope.engine.geometry.spectrum import strongest_directions
 
 
 class TopNormStatistics(NamedTuple):
@@ -42,9 +42,9 @@ class JointSVD(NamedTuple):
     """Singular value decomposition of two networks' stacked weight vectors.
 
     values : (rank,) descending
-    directions : (rank, fan_in) orthonormal
-    first, second : (n_units, rank) coordinates of each network's units
-    first_share : (rank,) share of the first network in each value², in [0, 1]
+    directions : (n_directions, fan_in) orthonormal, the strongest first
+    first, second : (n_units, n_directions) coordinates of each network's units
+    first_share : (n_directions,) share of the first network in each value², in [0, 1]
 
     rank counts the values above 1e-6 of the largest: below, the directions are arbitrary.
     """
@@ -61,14 +61,7 @@ def trained_subspace(weights: npt.ArrayLike, rank: int) -> Floats:
     array = as_weights(weights)
     if not 1 <= rank <= min(array.shape):
         raise ValueError(f"rank: {rank}, expected 1 to min(N, d) = {min(array.shape)}.")
-    if array.shape[1] >= 2 * len(array):
-        # Only the wanted directions are carried over from the units' side to the inputs'.
-        left = np.linalg.eigh(array @ array.T)[1]
-        strongest = left[:, ::-1][:, :rank]
-        directions = strongest.T @ array
-        directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), np.finfo(float).tiny)
-    else:
-        directions = thin_svd(array)[2][:rank]
+    directions = strongest_directions(array, rank)[2]
     # Directions of vanishing singular values come out of the Gram matrix skewed.
     return np.linalg.qr(directions.T)[0].T
 
@@ -146,23 +139,27 @@ def principal_angles(first: npt.ArrayLike, second: npt.ArrayLike, rank: int) -> 
     return np.degrees(subspace_angles(a.T, b.T))[::-1]
 
 
-def joint_svd(first: npt.ArrayLike, second: npt.ArrayLike) -> JointSVD:
+def joint_svd(first: npt.ArrayLike, second: npt.ArrayLike, n_directions: int | None = None) -> JointSVD:
     """SVD of both layers' rows stacked: which directions do two networks share?
 
     Parameters
     ----------
     first, second : (n_units, fan_in), of equal fan-in
+    n_directions : the strongest ones only; all of them unless given. `values` are always all
     """
     a, b = as_weights(first, "first"), as_weights(second, "second")
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"second: fan-in {b.shape[1]}, first has {a.shape[1]}; the same inputs are needed.")
+    if n_directions is not None and n_directions < 1:
+        raise ValueError(f"n_directions: {n_directions}, expected at least 1, or None for all.")
     stacked = np.vstack([a, b])
-    left, values, directions = thin_svd(stacked)
-    alive = values > 1e-6 * values[0] if values[0] > 0 else np.zeros(len(values), dtype=bool)
-    left, values, directions = left[:, alive], values[alive], directions[alive]
-    strongest = directions[np.arange(len(values)), np.abs(directions).argmax(axis=1)]
+    left, values, directions = strongest_directions(stacked, n_directions or min(stacked.shape))
+    values = values[values > 1e-6 * values[0]]
+    count = min(len(values), len(directions))
+    left, directions = left[:, :count], directions[:count]
+    strongest = directions[np.arange(count), np.abs(directions).argmax(axis=1)]
     signs = np.where(strongest < 0, -1.0, 1.0)
-    coordinates = left * (values * signs)
+    coordinates = left * (values[:count] * signs)
     shares = np.square(left[: len(a)]).sum(axis=0)
     return JointSVD(values, directions * signs[:, None], coordinates[: len(a)], coordinates[len(a) :], shares)
 

@@ -31,9 +31,7 @@ def test_agrees_with_the_authors_definitions_written_out():
     assert found.nc1 == pytest.approx(np.trace(within @ np.linalg.pinv(between, rcond=1e-10)) / n_classes)
     lengths = np.linalg.norm(centered, axis=1)
     assert found.nc2_means == pytest.approx(lengths.std() / lengths.mean())
-    cosines = [
-        centered[a] @ centered[b] / lengths[a] / lengths[b] + 1 / 3 for a in range(4) for b in range(a + 1, 4)
-    ]
+    cosines = [centered[a] @ centered[b] / lengths[a] / lengths[b] + 1 / 3 for a in range(4) for b in range(a + 1, 4)]
     assert found.nc2_angles_means == pytest.approx(np.mean(np.abs(cosines)))
     gap = classifier / np.linalg.norm(classifier) - centered / np.linalg.norm(centered)
     assert found.nc3 == pytest.approx((gap**2).sum())

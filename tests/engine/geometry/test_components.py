@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prunescope.engine.geometry import component_curve, components, components_at
+from prunescope.engine.geometry import component_curve, components, components_at, components_of_tree, spanning_edges
 
 
 def random_adjacency(n_units, seed):
@@ -20,7 +20,12 @@ def test_the_curve_counts_what_a_graph_library_counts_at_every_cutoff(n_units, s
         graph.remove_edges_from(nx.selfloop_edges(graph))
         expected = nx.number_connected_components(graph)
         assert components_at(curve, cutoff) == expected
-        assert components(adjacency, cutoff, np.ones(n_units)).sizes.size == expected
+        whole, tree = (
+            components(adjacency, cutoff, np.arange(n_units)),
+            components_of_tree(spanning_edges(adjacency), cutoff, np.arange(n_units)),
+        )
+        assert whole.sizes.size == expected
+        assert whole.labels.tolist() == tree.labels.tolist() and whole.max_norms.tolist() == tree.max_norms.tolist()
 
 
 def test_sizes_and_largest_norms_worked_by_hand():

@@ -92,9 +92,7 @@ def test_a_right_angle_by_chance_has_mean_90_and_sd_of_about_57_over_root_d():
 
 
 def test_in_the_plane_all_angles_are_equally_likely():
-    np.testing.assert_allclose(
-        random_angle_density([-1, 0, 50, 180, 181], 2), [0, 1 / 180, 1 / 180, 1 / 180, 0]
-    )
+    np.testing.assert_allclose(random_angle_density([-1, 0, 50, 180, 181], 2), [0, 1 / 180, 1 / 180, 1 / 180, 0])
 
 
 def test_on_a_line_the_density_is_refused():

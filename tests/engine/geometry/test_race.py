@@ -47,6 +47,4 @@ def test_clusters_worked_by_hand():
 @given(st.integers(0, 10_000))
 def test_rotation_and_scaling_change_no_cluster(planted, rotation, seed):
     weights, _ = planted(noise=0.02, seed=seed)
-    assert (
-        direction_clusters(weights @ rotation(9, seed) * 3, 0.9) == direction_clusters(weights, 0.9)
-    ).all()
+    assert (direction_clusters(weights @ rotation(9, seed) * 3, 0.9) == direction_clusters(weights, 0.9)).all()

@@ -81,13 +81,9 @@ def test_top_norm_statistics_agree_with_loops():
 
     for i, unit in enumerate(found.units):
         others = [u for u in found.units if u != unit]
-        assert found.similarity[i] == pytest.approx(
-            np.mean([cosine(weights[unit], weights[u]) for u in others])
-        )
+        assert found.similarity[i] == pytest.approx(np.mean([cosine(weights[unit], weights[u]) for u in others]))
         inside = weights @ subspace.T
-        assert found.subspace_similarity[i] == pytest.approx(
-            np.mean([cosine(inside[unit], inside[u]) for u in others])
-        )
+        assert found.subspace_similarity[i] == pytest.approx(np.mean([cosine(inside[unit], inside[u]) for u in others]))
     for name in ("similarity", "residual", "subspace_similarity"):
         expected = pearsonr(found.norms, getattr(found, name))
         assert found.correlations[name] == pytest.approx((expected.statistic, expected.pvalue))
@@ -124,3 +120,14 @@ def test_a_common_basis_of_wide_layers_rebuilds_them():
     np.testing.assert_allclose(found.directions @ found.directions.T, np.eye(7), atol=1e-7)
     np.testing.assert_allclose(found.second @ found.directions, second, atol=1e-7)
     assert joint_svd(np.zeros((1, 2)), np.zeros((1, 2))).values.size == 0
+
+
+def test_the_strongest_joint_directions_alone_are_those_of_the_whole_decomposition():
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((6, 20)), rng.standard_normal((5, 20))
+    whole, some = joint_svd(a, b), joint_svd(a, b, 3)
+    np.testing.assert_allclose(some.values, whole.values)
+    np.testing.assert_allclose(some.first, whole.first[:, :3], atol=1e-9)
+    np.testing.assert_allclose(some.first_share, whole.first_share[:3], atol=1e-9)
+    with pytest.raises(ValueError, match="n_directions: 0"):
+        joint_svd(a, b, 0)

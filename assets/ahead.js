@@ -1,0 +1,72 @@
+// Work that takes long: the row on screen comes before its turn, what has been computed is counted, and it can be
+// stopped and taken up again.
+window.prunescope = window.prunescope || {};
+(function (ps) {
+  "use strict";
+  // Shorter work is over before a button could be reached.
+  const SEEN_MS = 800;
+
+  const answers = (feed) => ps.spec().answers.includes(feed.name);
+  const missing = (feed) => feed.total - feed.epochs.length;
+
+  // Rows are missing between those at hand and the epoch asked for (-1: the newest).
+  ps.lacks = function (feed, epoch) {
+    if (answers(feed) || missing(feed) < 2) return false;
+    return epoch < 0 || !feed.epochs.length || feed.epochs[feed.epochs.length - 1] < epoch;
+  };
+
+  // A feed as drawing sees it: its rows, and behind a gap the one that came before its turn.
+  ps.withAhead = function (feed) {
+    if (!feed || !feed.ahead || !feed.epochs.length) return feed;
+    const { epoch, columns } = feed.ahead, known = feed.epochs.length;
+    const seen = new Map();
+    for (const [name, column] of feed.columns) {
+      const alone = columns.get(name);
+      const row = alone.row(0);
+      const gap = ArrayBuffer.isView(row) ? new row.constructor(row.length).fill(NaN) : typeof row === "number" ? NaN : Array.isArray(row) ? row.map(() => "") : "";
+      seen.set(name, { width: column.width, length: known + 2, row: (i) => (i < known ? column.row(i) : i === known ? gap : row) });
+    }
+    return Object.assign(Object.create(feed), { epochs: [...feed.epochs, epoch, epoch], columns: seen, known });
+  };
+
+  ps.begun = function (feed) {
+    feed.since = performance.now();
+    setTimeout(ps.requestDraw, SEEN_MS + 20);
+  };
+
+  const going = (feed) => feed.busy && (answers(feed) || !feed.epochs.length || missing(feed) > 1);
+
+  // What the page says while it waits, in words, with the button beside them.
+  ps.progress = function (page, feeds) {
+    const rows = feeds.filter((feed) => !answers(feed) && !ps.spec().whole.includes(feed.name));
+    const slow = feeds.filter((feed) => going(feed) && performance.now() - feed.since > SEEN_MS);
+    const stopped = feeds.filter((feed) => feed.stopped);
+    const button = page.querySelector("[data-do=stop]");
+    if (button) {
+      button.hidden = !slow.length && !stopped.length;
+      const label = slow.length ? "Stop" : "Go on";
+      if (button.textContent !== label) button.textContent = label;
+    }
+    const behind = rows.filter((feed) => (feed.busy || feed.stopped) && feed.total && missing(feed) > 1).sort((a, b) => missing(b) - missing(a))[0];
+    const first = feeds[0];
+    if (behind) {
+      const count = `${behind.epochs.length} of ${behind.total} epochs`;
+      return behind.stopped ? `Stopped at ${count}.` : `Computed ${count} …`;
+    }
+    if (stopped.length) return "Stopped.";
+    if (!first.epochs.length) return first.busy ? (answers(first) ? "Measuring … the first time, the evaluator takes some seconds to start." : "Computing …") : "Waiting for the first snapshot …";
+    return slow.length ? (slow.some(answers) ? "Measuring …" : "Computing …") : "";
+  };
+
+  ps.stopOrGoOn = function () {
+    const feeds = ps.openFeeds();
+    const slow = feeds.filter(going);
+    if (slow.length) {
+      for (const feed of slow) { feed.stopped = true; feed.again = false; feed.busy.abort(); feed.busy = null; }
+      ps.requestDraw();
+    } else {
+      for (const feed of feeds) feed.stopped = false;
+      ps.refresh();
+    }
+  };
+})(window.prunescope);
