@@ -16,6 +16,9 @@ DATABASE = "cache.db"
 # Seconds to wait for a stranger that holds the database; then the caller hears of it.
 TIMEOUT = 3.0
 
+# Pages of the log before a commit also folds it into the database, which waits for the disk: at SQLite's
+# default of 1,000 that is every 86th commit. The end of a run folds it, too.
+_LOG_PAGES = 8000
 _RAW, _BINARY = 1, 2
 _FILES_A_FOLDER = 256
 
@@ -134,6 +137,7 @@ def open_cache(folder: Path, *, durable: bool = False) -> diskcache.Cache:
     if (folder / DATABASE).exists():
         check_database(folder)
     cache = diskcache.Cache(str(folder), timeout=TIMEOUT, disk=PlainDisk, **SETTINGS)
+    cache._sql(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}").fetchall()
     if durable:
         cache.reset("sqlite_synchronous", _FULL_SYNC)
     return cache

@@ -8,7 +8,6 @@ Nothing is ever pickled.
 
 import json
 import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
@@ -16,6 +15,12 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from prunescope.engine.store.errors import RunDamaged, StoreError
+
+try:
+    # The same CRC32 at 10 GB/s instead of 2.5: with zlib's, checking took longer than reading.
+    from isal.isal_zlib import crc32
+except ImportError:  # no wheel for this machine
+    from zlib import crc32
 
 JSON, ROWS, HALF_ROWS, BUNDLE, CHECKPOINT = range(1, 6)
 NO_LAYER = -1
@@ -60,10 +65,10 @@ class Record:
 def pack(header: Header, payload: Sequence[Buffer]) -> Record:
     """Wrap payload buffers (of bytes) in a header and a trailer."""
     head = _HEADER.pack(_MAGIC, _VERSION, header.content, 0, *header[1:])
-    crc = zlib.crc32(head)
+    crc = crc32(head)
     size = OVERHEAD
     for part in payload:
-        crc = zlib.crc32(part, crc)
+        crc = crc32(part, crc)
         size += len(part)
     return Record((head, *payload, _TRAILER.pack(_END, crc, size)), size)
 
@@ -81,9 +86,9 @@ def check(head: Buffer, payload: Sequence[Buffer], tail: Buffer, expected: Heade
             f"{what}: holds {header_of(head, what)} where {expected} belongs; it was swapped or altered"
         )
     magic, crc, size = _TRAILER.unpack(tail)
-    actual = zlib.crc32(head)
+    actual = crc32(head)
     for part in payload:
-        actual = zlib.crc32(part, actual)
+        actual = crc32(part, actual)
     if magic != _END or size != OVERHEAD + sum(len(part) for part in payload) or crc != actual:
         raise RunDamaged(f"{what}: the bytes do not match their checksum; the file is cut or altered")
 

@@ -50,9 +50,8 @@ def read_rows(database: Database, layer: LayerInfo, index: int, epochs: Sequence
     def read(at: int) -> None:
         _read_into(rows[at], *jobs[at])
 
-    unverified = sum(isinstance(source, ValueFile) and not source.is_verified for source, *_ in jobs)
-    if unverified * size > _WORTH_THREADS:
-        with ThreadPoolExecutor(_THREADS) as pool:  # checksums leave the interpreter's lock
+    if len(jobs) * size > _WORTH_THREADS:
+        with ThreadPoolExecutor(_THREADS) as pool:  # reads and checksums leave the interpreter's lock
             list(pool.map(read, range(len(jobs))))
     else:
         for at in range(len(jobs)):
