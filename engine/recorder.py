@@ -46,7 +46,7 @@ class Recorder:
     root : str or Path
         The log directory that the dashboard shows.
     model : nn.Module
-        Read, never wrapped or hooked.
+        Read, never wrapped or hooked. One inside `torch.compile` or `DataParallel` keeps its layers' own names.
     name : str, optional
         Display name of the run.
     config : mapping, optional
@@ -95,6 +95,7 @@ class Recorder:
         self._writer: BackgroundWriter | None = None
         try:
             self._every = _positive(every)
+            self._model = model = _unwrapped(model)
             declaration = Declaration(
                 _chosen_layers(model, layers, record_dtype),
                 None if total_epochs is None else float(total_epochs),
@@ -210,6 +211,12 @@ def _positive(every: object) -> int:
     if type(every) is not int or every < 1:
         raise ValueError(f"every={every!r}: give a whole number from 1")
     return every
+
+
+def _unwrapped(model: "nn.Module") -> "nn.Module":
+    from prunescope.engine.models import unwrapped
+
+    return unwrapped(model)
 
 
 def _chosen_layers(model: "nn.Module", globs: Sequence[str], dtype: str) -> list[LayerInfo]:

@@ -21,6 +21,7 @@ _HOMES = {
     "state_arrays": "units",
     "unit_layers": "units",
     "unit_modules": "units",
+    "unwrapped": "units",
     "weight_vectors": "units",
 }
 
@@ -35,6 +36,7 @@ __all__ = [
     "state_arrays",
     "unit_layers",
     "unit_modules",
+    "unwrapped",
     "weight_vectors",
 ]
 

@@ -21,6 +21,25 @@ KINDS: dict[type[UnitModule], str] = {
 }
 
 
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The network inside `torch.compile` and (Distributed)DataParallel, whose layers keep their own names.
+
+    Raises
+    ------
+    TypeError
+        When it is no network.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model: {type(model).__name__}, expected a torch.nn.Module.")
+    while True:
+        if (inner := model._modules.get("_orig_mod")) is not None:
+            model = inner
+        elif isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            model = model.module
+        else:
+            return model
+
+
 def unit_modules(model: nn.Module) -> dict[str, UnitModule]:
     """Module path → module, for every module with units, in the order of the network.
 
