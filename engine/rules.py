@@ -1,8 +1,11 @@
 """What must hold between the settings of a run, beyond what each field says of itself."""
 
+import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
+from prunescope.engine.custom import is_custom, load_callable
 from prunescope.engine.data.catalog import dataset_problem, dataset_spec
 from prunescope.engine.data.describe import describe_dataset, missing_files
 from prunescope.engine.fields import ConfigError
@@ -32,8 +35,9 @@ def problems_between(config: "RunConfig", unsound: set[str]) -> dict[str, str]:
 def check_fits(config: "RunConfig") -> None:
     """Refuse a model or a loss that does not fit the data, before anything starts.
 
-    Looks at files where the data are the user's own folder, but loads nothing. What only a
-    `module:callable` can tell is left to `load_dataset` and `build_model`.
+    Looks at files where the data are the user's own folder, but loads nothing. A `module:callable`, which
+    only the user's own shell can name, is imported and not called: the rest is left to `load_dataset` and
+    `build_model`.
 
     Raises
     ------
@@ -44,7 +48,11 @@ def check_fits(config: "RunConfig") -> None:
         missing = () if config.download else missing_files(config)
     except (ValueError, OSError) as error:
         raise ConfigError({"data_dir" if config.dataset == "folder" else "dataset": str(error)}) from error
-    problems: dict[str, str] = {}
+    problems = {
+        field: problem for field in ("dataset", "model") if (problem := _own_code(getattr(config, field)))
+    }
+    if problem := _device(config):
+        problems["device"] = problem
     if missing:
         names = ", ".join(path.name for path in missing)
         problems["download"] = (
@@ -58,6 +66,27 @@ def check_fits(config: "RunConfig") -> None:
         )
     if problems:
         raise ConfigError(problems)
+
+
+def _own_code(name: str) -> str | None:
+    if not is_custom(name):
+        return None
+    try:
+        load_callable(name)
+    except ValueError as error:
+        return str(error)
+    except Exception as error:  # whatever the user's own module raises when it is imported
+        return f"{name}: its import failed: {type(error).__name__}: {error}"
+    return None
+
+
+def _device(config: "RunConfig") -> str | None:
+    """Without importing torch: what its build and this system rule out."""
+    if config.device == "cuda" and version("torch").endswith("+cpu"):
+        return "cuda: the PyTorch installed here was built for the CPU alone: take auto."
+    if config.device == "mps" and sys.platform != "darwin":
+        return "mps: only Macs have it: take auto."
+    return None
 
 
 def _hidden(config: "RunConfig") -> str | None:

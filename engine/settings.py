@@ -309,7 +309,7 @@ class TrainingSettings:
         kind="choice",
         group="training",
         choices=("auto", "cpu", "cuda", "mps"),
-        help="auto: cuda or mps if there is one, else cpu",
+        help="auto: cuda if there is one, else cpu",
     )
     threads: int = setting(
         0,

@@ -101,6 +101,29 @@ def test_a_model_that_does_not_fit_the_data_is_refused_before_anything_starts(va
     assert said in found[field]
 
 
+@pytest.mark.parametrize(
+    ("values", "field", "said"),
+    [
+        ({"dataset": "no_such_module:data"}, "dataset", "no module named 'no_such_module'"),
+        ({"model": "json:no_such_function"}, "model", "json has no 'no_such_function'"),
+        ({"model": "string:digits"}, "model", "digits is str, not callable"),
+        ({"dataset": "broken_on_import:data"}, "dataset", "its import failed: ZeroDivisionError"),
+        ({"device": "cuda"}, "device", "built for the CPU alone"),
+        ({"device": "mps"}, "device", "only Macs have it"),
+    ],
+)
+def test_own_code_and_devices_that_are_not_there_are_refused_before_anything_starts(
+    values, field, said, tmp_path, monkeypatch
+):
+    (tmp_path / "broken_on_import.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("prunescope.engine.rules.version", lambda name: "2.13.0+cpu")
+    monkeypatch.setattr("sys.platform", "linux")
+    found = misfits(**values)
+    assert set(found) == {field}
+    assert said in found[field]
+
+
 @pytest.mark.parametrize("model", [name for name in MODELS if name != "xord-net"])
 def test_every_image_model_fits_the_smallest_images(model):
     check_fits(RunConfig(dataset="digits", model=model))
