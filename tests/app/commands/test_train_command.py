@@ -57,7 +57,7 @@ def test_lists_and_switches_come_from_every_source(tmp_path: Path) -> None:
 
 
 def test_the_shell_may_name_code_of_its_own() -> None:
-    assert train.settings_of(parse("--model", "mynets:big"), {}).model == "mynets:big"
+    assert train.settings_of(parse("--model", "json:loads"), {}).model == "json:loads"
 
 
 def test_problems_of_all_sources_come_at_once(tmp_path: Path) -> None:

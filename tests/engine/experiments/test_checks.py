@@ -77,8 +77,8 @@ def test_rounded_recording_is_refused_because_later_runs_start_from_it():
 
 
 def test_code_is_named_by_the_shell_only():
-    asked = BASE | {"run": {"model": "mine:net"}}
-    assert "run.model" in problems(run={"model": "mine:net"})
+    asked = BASE | {"run": {"model": "json:loads"}}
+    assert "run.model" in problems(run={"model": "json:loads"})
     assert experiment_from(asked, trusted=True)
 
 
