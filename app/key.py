@@ -28,6 +28,8 @@ class Key:
     step: float | None = None
     choices: tuple[tuple[str, str], ...] = ()
     unit: str = ""
+    # What 0 means, where it means something else than the number.
+    zero: str = ""
     help: str = ""
     more: bool = False
 

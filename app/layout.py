@@ -115,18 +115,28 @@ def _top() -> html.Header:
             ),
             html.Nav(
                 className="nav",
-                children=[html.A(title, href=f"/{name}", **{"data-page": name}) for name, title in PAGES.items()],
+                children=[
+                    html.A(
+                        title,
+                        href=f"/{name}",
+                        # A hairline between the pages about one run and those about many.
+                        className="first-of-many" if name == "tickets" else None,
+                        **{"data-page": name},
+                    )
+                    for name, title in PAGES.items()
+                ],
                 **{"aria-label": "Pages"},
             ),
             html.Div(
                 id="badge",
                 className="badge",
                 role="status",
-                children=[html.I(), html.Span()],
+                children=[html.I(), html.Span(), html.Span(className="of")],
                 **{"data-state": "idle"},
             ),
             html.Div(id="layer-pick"),
             html.Button("Copy link", type="button", className="button wide-only", **{"data-do": "link"}),
+            html.Button("Present", type="button", className="button wide-only", **{"data-do": "present"}),
             html.Button(
                 "▤",
                 type="button",
@@ -134,19 +144,6 @@ def _top() -> html.Header:
                 className="icon-button",
                 title="Figures tray",
                 **{"data-do": "tray", "aria-label": "Figures tray"},
-            ),
-            html.Button(
-                "◐",
-                type="button",
-                id="theme-button",
-                className="icon-button wide-only",
-                **{"data-do": "theme", "aria-label": "Theme"},
-            ),
-            html.Button(
-                "?",
-                type="button",
-                className="icon-button wide-only",
-                **{"data-do": "keys", "aria-label": "Keys"},
             ),
             html.Button(
                 "⚙",
@@ -167,11 +164,25 @@ def _runs() -> html.Aside:
                 children=[
                     html.H2("Runs"),
                     html.Button("New run", type="button", className="small", **{"data-do": "new"}),
+                    html.Button(
+                        "‹",
+                        type="button",
+                        className="icon-button",
+                        title="Fold the list away",
+                        **{"data-do": "runs", "aria-label": "Hide the runs"},
+                    ),
                 ],
             ),
             html.Div(id="runs-filter"),
             html.Ul(id="runs-list"),
             html.P("No run yet.", id="runs-empty", className="card-text", hidden=True),
+            html.Div(
+                className="runs-foot",
+                children=[
+                    html.Button("Theme", type="button", id="theme-button", className="quiet", **{"data-do": "theme"}),
+                    html.Button("Keys", type="button", className="quiet", **{"data-do": "keys"}),
+                ],
+            ),
         ],
         **{"aria-label": "Runs"},
     )

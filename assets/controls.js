@@ -24,7 +24,7 @@ window.prunescope = window.prunescope || {};
       oninput: () => ps.set({ [key.name]: Number(input.value) }) });
     const follow = (value) => {
       if (Number(input.value) !== value) input.value = value;
-      const words = key.unit ? `${value} ${key.unit}` : String(value);
+      const words = value === 0 && key.zero ? key.zero : key.unit ? `${value} ${key.unit}` : String(value);
       shown.textContent = words;
       input.setAttribute("aria-valuetext", words);
       input.style.setProperty("--share", `${(100 * (value - key.minimum)) / (key.maximum - key.minimum)}%`);

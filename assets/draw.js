@@ -91,11 +91,18 @@ window.prunescope = window.prunescope || {};
     page.classList.toggle("is-empty", !feeds[0].epochs.length);
   }
 
+  // A sentence that needs two lines at one epoch and one at the next would move all figures: it keeps the room it has had.
+  function holdRoom(line) {
+    const { page, run, layer } = ps.view(), kept = [page, run, layer, innerWidth].join("|");
+    if (line.dataset.kept !== kept) { line.dataset.kept = kept; line.style.minHeight = ""; }
+    if (line.offsetHeight > parseFloat(line.style.minHeight || "0")) line.style.minHeight = `${line.offsetHeight}px`;
+  }
+
   function fillTexts(feed, cursor, local) {
     for (const [id, hole] of Object.entries(feed.texts)) {
       const element = document.getElementById(id);
       const text = ps.fill(hole, feed, cursor, local) ?? "";
-      if (element && element.textContent !== String(text)) element.textContent = text;
+      if (element && element.textContent !== String(text)) { element.textContent = text; if (element.matches(".page-head > *")) holdRoom(element); }
     }
     for (const [id, items] of Object.entries(feed.lists)) {
       const list = document.getElementById(id);

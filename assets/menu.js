@@ -132,10 +132,12 @@ window.prunescope = window.prunescope || {};
     return list;
   }
 
-  function show(button) {
-    const box = button.closest("[data-figure]");
+  // Entries are [words, what to do, whether it is on, if it is a switch]; the menu opens below `button`, inside `place`.
+  ps.openMenu = function (button, place, label, entries) {
+    const again = open && open.parentElement === place;
     close();
-    const menu = el("div", { class: "menu", role: "menu", "aria-label": "Figure" }, ...items(box).map(([words, act, on]) =>
+    if (again) return;
+    const menu = el("div", { class: "menu", role: "menu", "aria-label": label }, ...entries.map(([words, act, on]) =>
       el("button", { type: "button", role: on === undefined ? "menuitem" : "menuitemcheckbox", "aria-checked": on === undefined ? null : String(on), onclick: () => { close(); button.focus(); act(); } }, words)));
     menu.addEventListener("keydown", (event) => {
       const all = [...menu.children], at = all.indexOf(document.activeElement);
@@ -146,10 +148,11 @@ window.prunescope = window.prunescope || {};
       event.preventDefault();
       event.stopPropagation();
     });
-    box.append(menu);
+    place.append(menu);
     open = menu;
     menu.firstChild.focus();
-  }
+    menu.scrollIntoView({ block: "nearest" });
+  };
 
   function showFull() {
     const ids = ps.view().full.split(",").slice(0, ps.view().present ? 2 : 1);
@@ -167,8 +170,10 @@ window.prunescope = window.prunescope || {};
   ps.startMenus = function () {
     document.addEventListener("click", (event) => {
       const button = event.target.closest("[data-menu]");
+      const box = event.target.closest("[data-figure]");
       const asks = event.target.closest("[data-how]");
-      if (button) { if (open && open.parentElement === button.closest("[data-figure]")) close(); else show(button); }
+      if (button && box) ps.openMenu(button, box, "Figure", items(box));
+      else if (button) return;
       else if (asks) how(asks.closest("[data-figure]"));
       else if (open && !open.contains(event.target)) close();
     });

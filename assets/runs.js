@@ -6,17 +6,18 @@ window.prunescope = window.prunescope || {};
     running: ["pause", "stop"], paused: ["resume", "stop"], interrupted: ["resume", "rerun"], stopped: ["resume", "rerun"],
     failed: ["resume", "rerun"], done: ["rerun"], queued: ["stop"], "not responding": ["stop"],
   };
-  const WORDS = { pause: "Pause", resume: "Resume", stop: "Stop", rerun: "Run again", delete: "Delete", rename: "Rename", colour: "Colour", export: "Export" };
+  const WORDS = { pause: "Pause", resume: "Resume", stop: "Stop", rerun: "Run again" };
   const COLOURS = "prunescope.colours";
   let filter = "";
   const items = new Map();
+  let inSight = "";
 
   function percent(run) {
     const best = run.best;
     if (best === null || best === undefined) return "";
     const value = typeof best === "object" ? best.value ?? Object.values(best).find((v) => typeof v === "number") : best;
     if (typeof value !== "number") return "";
-    return value <= 1 ? `${(100 * value).toFixed(1)} %` : value.toPrecision(3);
+    return value <= 1 ? `${(100 * value).toFixed(1)}\u00a0%` : value.toPrecision(3);
   }
 
   function order() {
@@ -88,6 +89,8 @@ window.prunescope = window.prunescope || {};
       if (list.children[place] !== item.box) list.insertBefore(item.box, list.children[place] || null);
       update(item, id, run, id === chosen);
     });
+    // A run that a link, or the newest training, has chosen may be far down the list.
+    if (chosen !== inSight && items.get(chosen)) { inSight = chosen; items.get(chosen).box.scrollIntoView({ block: "nearest" }); }
     for (const [id, box] of folds) if (!seen.has(id)) { box.remove(); folds.delete(id); }
     for (const [id, item] of items) if (!seen.has(id)) { item.box.remove(); items.delete(id); }
     document.getElementById("runs-empty").hidden = Object.keys(ps.runs).length > 0 || ps.connected !== true;
@@ -166,13 +169,28 @@ window.prunescope = window.prunescope || {};
     item.pick.title = run.message || "";
     // A run of somebody's own training loop is steered there, not here.
     const steered = run.kind === "train" ? ACTIONS[run.status] || [] : [];
-    const wanted = chosen ? [...steered, "rename", "colour", "export", "delete"].join() : "";
+    const wanted = chosen ? [...steered, "more"].join() : "";
     if (item.shown !== wanted) {
       item.shown = wanted;
-      item.actions.replaceChildren(...(wanted ? wanted.split(",") : []).map((action) =>
-        ps.el("button", { type: "button", class: "small", "data-action": action, onclick: () => (action === "colour" ? pickColour(id) : action === "export" ? exportRun(id) : ps.control(id, action)) }, WORDS[action])));
+      item.actions.replaceChildren(...(wanted ? wanted.split(",") : []).map((action) => (action === "more" ? rest(id, item)
+        : ps.el("button", { type: "button", class: "small", "data-action": action, onclick: () => ps.control(id, action) }, WORDS[action]))));
     }
     if (run.status === "failed" || run.status === "damaged") item.box.dataset.why = run.message || "";
+  }
+
+  // What is seldom wanted waits behind one button.
+  function rest(id, item) {
+    const button = ps.el("button", { type: "button", class: "small", "data-menu": "", "data-action": "more", "aria-haspopup": "menu", "aria-label": `More about “${ps.runs[id].name || id}”`,
+      onclick: () => ps.openMenu(button, item.actions, "Run", [["Rename …", () => rename(id)], ["Colour …", () => pickColour(id)], ["Export …", () => exportRun(id)], ["Delete", () => ps.control(id, "delete")]]) }, "⋯");
+    return button;
+  }
+  async function rename(id) {
+    if (!(await ps.mayChange())) return;
+    const input = ps.el("input", { type: "text", id: "new-name", value: ps.runs[id]?.name || id, autocomplete: "off", maxlength: 200 });
+    const form = ps.el("form", { class: "field", onsubmit: (event) => { event.preventDefault(); box.close(); ps.control(id, "rename", { name: input.value }); } },
+      ps.el("label", { for: "new-name" }, "New name"), input, ps.el("div", { class: "form-actions" }, ps.el("button", { type: "submit", class: "primary" }, "Rename")));
+    const box = ps.dialog("Rename the run", form);
+    input.select();
   }
 
   function choose(id) { ps.set({ run: id, layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1, mix: "" }, { push: true }); document.getElementById("app").classList.remove("show-runs"); }
@@ -198,16 +216,10 @@ window.prunescope = window.prunescope || {};
     return told;
   };
 
-  ps.control = async function (id, action) {
+  ps.control = async function (id, action, more = {}) {
     if (!(await ps.mayChange())) return;
-    const body = { action };
-    if (action === "rename") {
-      const name = prompt("New name of this run", ps.runs[id]?.name || id);
-      if (!name) return;
-      body.name = name;
-    }
     try {
-      const told = await ps.post(`/api/runs/${encodeURIComponent(id)}/control`, body);
+      const told = await ps.post(`/api/runs/${encodeURIComponent(id)}/control`, { action, ...more });
       if (action === "rerun" && told.run) choose(told.run);
       if (action === "delete") {
         ps.toast(`Deleted “${ps.runs[id]?.name || id}”.`, "Undo", () => ps.post(`/api/runs/${encodeURIComponent(id)}/control`, { action: "restore" }).catch((e) => ps.toast(e.message)));
@@ -231,15 +243,16 @@ window.prunescope = window.prunescope || {};
   function badge() {
     const box = document.getElementById("badge");
     const run = ps.runs[ps.view().run];
-    let state = "idle", text = "";
-    if (ps.connected === false) { state = "lost"; text = "connection lost, retrying"; }
+    let state = "idle", text = "", far = "";
+    if (ps.connected === false) { state = "lost"; text = "reconnecting …"; }
     else if (run) {
       state = run.status;
-      const whole = run.total ? ` · ${Math.floor(run.epoch ?? 0)} of ${run.total}` : "";
-      text = run.status === "running" ? `live${whole}` : run.status + (run.status === "done" ? "" : whole);
+      text = run.status === "running" ? "live" : run.status;
+      if (run.status === "running" && run.total) far = ` · ${Math.floor(run.epoch ?? 0)} of ${run.total}`;
     }
     box.dataset.state = state;
     set(box.querySelector("span"), text);
+    set(box.querySelector(".of"), far);
   }
 
   // A page without a run shows the newest one: the first thing that anybody wants to see.
@@ -271,7 +284,7 @@ window.prunescope = window.prunescope || {};
     const layers = ps.details.layers || [];
     if (!layers.length) { setTimeout(() => { if (ps.view().run === id) ps.loadRun(); }, 700); return; }
     select.replaceChildren(...layers.map((layer) => ps.el("option", { value: layer.name },
-      `${layer.name} — ${layer.units} ${layer.kind === "conv" ? "filters" : "neurons"}, ${layer.kind === "conv" ? layer.shape.slice(1).reverse().join("×") : layer.fan_in + " inputs"}`)));
+      `${layer.name} — ${layer.units} ${layer.kind === "conv" ? "filters" : "neurons"}`)));
     followLayer();
     ps.drawMix(layers.slice(0, -1));
   };

@@ -13,7 +13,8 @@ window.prunescope = window.prunescope || {};
     const now = feed();
     const count = now ? now.epochs.length : 0;
     parts.range.disabled = count < 2;
-    parts.range.max = Math.max(1, count - 1);
+    const ahead = toCome(now, count);
+    parts.range.max = Math.max(1, count - 1 + ahead);
     const cursor = count ? ps.cursor(now) : 0;
     if (Number(parts.range.value) !== cursor) parts.range.value = cursor;
     const epoch = count ? now.epochs[cursor] : 0;
@@ -23,10 +24,18 @@ window.prunescope = window.prunescope || {};
     parts.follow.setAttribute("aria-pressed", String(ps.view().follow));
     parts.play.setAttribute("aria-label", timer ? "Pause replay" : "Replay");
     parts.play.classList.toggle("is-playing", Boolean(timer));
-    draw(now, count, cursor);
+    draw(now, count, cursor, ahead);
   };
 
-  function draw(now, count, cursor) {
+  // While a run trains the line is as long as the whole training, so that no epoch moves when the next one comes.
+  function toCome(now, count) {
+    const run = ps.runs[ps.view().run];
+    if (!run || count < 2 || !run.total || !["queued", "running", "paused", "not responding"].includes(run.status)) return 0;
+    const last = now.epochs[count - 1], step = Math.max(last - now.epochs[count - 2], 1e-6);
+    return Math.max(0, Math.min(10000, Math.ceil((run.total - last) / step - 1e-6)));
+  }
+
+  function draw(now, count, cursor, ahead) {
     const canvas = parts.canvas;
     const width = canvas.clientWidth, height = canvas.clientHeight, ratio = devicePixelRatio || 1;
     if (!width) return;
@@ -37,10 +46,11 @@ window.prunescope = window.prunescope || {};
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, height);
     const inset = 9, span = width - 2 * inset;
-    const x = (i) => inset + (count > 1 ? (span * i) / (count - 1) : 0);
+    const places = count + ahead;
+    const x = (i) => inset + (places > 1 ? (span * i) / (places - 1) : 0);
     pen.fillStyle = colour("--line");
-    const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((step) => (span * step) / Math.max(1, count) > 8) || 1000;
-    for (let i = 0; i < count; i += every) pen.fillRect(Math.round(x(i)), height - (i % (5 * every) ? 4 : 8), 1, i % (5 * every) ? 4 : 8);
+    const every = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((step) => (span * step) / Math.max(1, places) > 8) || 1000;
+    for (let i = 0; i < places; i += every) pen.fillRect(Math.round(x(i)), height - (i % (5 * every) ? 4 : 8), 1, i % (5 * every) ? 4 : 8);
     if (!count) return;
     const column = now.columns.get("value");
     const values = column ? column.values : [];
@@ -102,7 +112,7 @@ window.prunescope = window.prunescope || {};
     const el = ps.el;
     const play = el("button", { class: "play", type: "button", title: "Replay (space)", onclick: () => ps.play() });
     const range = el("input", { type: "range", min: 0, max: 1, step: 1, value: 0, "aria-label": "Epoch", class: "scrub-range",
-      oninput: () => ps.goTo(Number(range.value)) });
+      oninput: () => { ps.goTo(Number(range.value)); ps.drawScrubber(); } });
     const canvas = el("canvas", { "aria-hidden": "true" });
     const epoch = el("output", { class: "scrub-epoch", id: "scrub-epoch" });
     const rate = el("select", { "aria-label": "Replay speed", class: "scrub-speed", onchange: () => {

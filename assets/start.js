@@ -12,6 +12,7 @@ window.prunescope = window.prunescope || {};
       const nav = link.parentElement;
       if (link.dataset.page === page) nav.scrollLeft = link.offsetLeft - nav.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2;
     }
+    document.getElementById("app").classList.toggle("on-compare", page === "compare");
     document.title = `${ps.spec().titles[page]} · Prunescope`;
   }
 
@@ -19,7 +20,7 @@ window.prunescope = window.prunescope || {};
     const theme = ps.view().theme;
     if (theme === "auto") delete document.documentElement.dataset.theme; else document.documentElement.dataset.theme = theme;
     const button = document.getElementById("theme-button");
-    if (button) button.setAttribute("aria-label", `Theme: ${theme}. Change`);
+    if (button) { button.textContent = `Theme: ${theme}`; button.title = "Light, dark, as the system (T)"; }
   }
 
   const KEYS = {
@@ -74,7 +75,7 @@ window.prunescope = window.prunescope || {};
       const link = event.target.closest("[data-page]");
       if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) { event.preventDefault(); ps.set({ page: link.dataset.page, full: "" }, { push: true }); document.getElementById("main").scrollTop = 0; }
       const act = event.target.closest("[data-do]");
-      if (act) ({ link: () => ps.copyLink(), theme: nextTheme, tray: ps.openTray, new: ps.newRun, experiment: ps.newExperiment, untick: () => ps.set({ runs: "" }), both: () => ps.bothRuns(), keys: showKeys, refit: () => ps.set({ fit: -1 }), lay: () => ps.set({ laid: ps.view().cut }), clear: () => ps.set({ sel: "" }), close: () => ps.set({ unit: -1 }),
+      if (act) ({ link: () => ps.copyLink(), present: () => ps.present(), theme: nextTheme, tray: ps.openTray, new: ps.newRun, experiment: ps.newExperiment, untick: () => ps.set({ runs: "" }), both: () => ps.bothRuns(), keys: showKeys, refit: () => ps.set({ fit: -1 }), lay: () => ps.set({ laid: ps.view().cut }), clear: () => ps.set({ sel: "" }), close: () => ps.set({ unit: -1 }),
         stop: () => ps.stopOrGoOn(),
         take: () => ps.takeAway(act.dataset.kind), redundant: () => ps.redundancy(act.dataset.kind), select: () => ps.select([...ps.locals().sel, ps.view().unit]),
         runs: () => { if (innerWidth < 900) app.classList.toggle("show-runs"); else ps.set({ sidebar: !ps.view().sidebar }); },

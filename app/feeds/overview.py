@@ -13,6 +13,12 @@ from prunescope.engine.store import LayerInfo, Run
 # Wide layers are told by a fixed draw of their units: a full clustering of each, each epoch, would not keep up.
 CLUSTERED_UNITS = 256
 CLUSTERS = 4
+METRIC_WORDS = {
+    "val/accuracy": "validation accuracy",
+    "train/accuracy": "training accuracy",
+    "val/loss": "validation loss",
+    "train/loss": "training loss",
+}
 
 
 @dataclass
@@ -43,8 +49,10 @@ class OverviewFeed:
             angles.append(angle)
             ranks.append(rank)
             spreads.append(spread)
-        value = metrics.get(headline(memory.cache["table"]) or "", np.nan)
-        memory.history.append(value)
+        name = headline(memory.cache["table"]) or "no metric recorded"
+        value = metrics.get(name, np.nan)
+        # Marks are about accuracy; a loss below 0.5 is no event.
+        memory.history.append(value if "accuracy" in name else np.nan)
         memory.angles.append(np.asarray(angles))
         return {
             "train_loss": metrics.get("train/loss", np.nan),
@@ -56,8 +64,8 @@ class OverviewFeed:
             "spread": np.asarray(spreads),
             "finding": self._finding(memory, metrics, epoch),
             "sub": self._sub(memory, epoch),
-            "big": f"{100 * value:.1f} %" if "accuracy" in (headline(memory.cache["table"]) or "") else f"{value:.3f}",
-            "big_note": headline(memory.cache["table"]) or "no metric recorded",
+            "big": _percent(value) if "accuracy" in name else f"{value:.3f}",
+            "big_note": METRIC_WORDS.get(name, name),
             "label_train": f"train {_percent(metrics.get('train/accuracy'))}",
             "label_val": f"validation {_percent(metrics.get('val/accuracy'))}",
             "events": events(memory.history, np.stack(memory.angles), [layer.name for layer in memory.layers], run),
@@ -77,7 +85,7 @@ class OverviewFeed:
         most = int(np.nanargmin(deltas))
         name, fall = memory.layers[most].name, -deltas[most]
         learned = "" if accuracy is None or not np.isfinite(accuracy) else f"At {100 * accuracy:.1f} % accuracy, "
-        told = f"{name} has drawn together most: its median angle fell by {fall:.1f}°."
+        told = f"{name} has drawn together most, by {fall:.1f}° of median angle."
         if fall < 1:
             told = "no layer has drawn together: median angles moved by less than 1°."
         return learned + told if learned else told[0].upper() + told[1:]
@@ -136,13 +144,13 @@ def events(history: list[float], angles: np.ndarray, names: list[str], run: Run)
     for mark in (0.5, 0.9, 0.95):
         reached = np.flatnonzero(values >= mark)
         if len(reached) and np.nanmax(values) <= 1:
-            told.append(f"{100 * mark:.0f} % at {epoch_text(float(run.epochs[reached[0]]))}")
+            told.append(f"{100 * mark:.0f} % accuracy at {epoch_text(float(run.epochs[reached[0]]))}")
     fall = angles[0] - angles
     for i, name in enumerate(names):
         begun = np.flatnonzero(fall[:, i] >= 5)
         if len(begun):
-            told.append(f"{name} 5° closer by {epoch_text(float(run.epochs[begun[0]]))}")
-    return " · ".join(told) if told else "Nothing to report yet."
+            told.append(f"{name}: 5° closer by {epoch_text(float(run.epochs[begun[0]]))}")
+    return "\n".join(told) if told else "Nothing to report yet."
 
 
 def _percent(value: float | None) -> str:

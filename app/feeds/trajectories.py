@@ -11,6 +11,8 @@ from prunescope.engine.geometry import match_clusters, project_trajectory, spher
 from prunescope.engine.store import LayerInfo, Run
 
 COMPONENTS = 3
+# How near a direction counts as "along" a pattern: four of them leave chance 4 × 2 × 5° of the circle, 11 %.
+ALONG_DEGREES = 5.0
 
 
 @dataclass
@@ -24,6 +26,8 @@ class TrajectoriesMemory:
     mean: np.ndarray
     explained: np.ndarray
     plane: bool
+    # XORD's own plane, where the theory says which directions to expect.
+    patterns: bool
     first: np.ndarray
     other: Run | None = None
     reach: float = 0.0
@@ -63,6 +67,7 @@ class TrajectoriesFeed:
             mean=mean,
             explained=explained,
             plane=plane,
+            patterns=plane and run.config.get("dataset") == "xord",
             first=trajectory[0].astype(np.float64),
             other=other,
         )
@@ -90,9 +95,8 @@ class TrajectoriesFeed:
         explained = spread / total if total > 0 else np.zeros(COMPONENTS)
         # The rays only grow: shrinking ones would move the picture about.
         memory.reach = max(memory.reach, 1.1 * float(norms.max()))
-        rays = figures.rays(memory.reach) if memory.plane else {}
+        rays = figures.rays(memory.reach) if memory.patterns else {}
         shown = float(explained[:2].sum())
-        far = int(np.argmax(moved))
         return {
             "x": drawn[:, 0],
             "y": drawn[:, 1],
@@ -102,7 +106,7 @@ class TrajectoriesFeed:
             "norms": drawn_norms,
             "moved": np.percentile(moved, [25, 50, 75]),
             "explained": explained,
-            "finding": self._finding(memory, moved, norms, far, epoch),
+            "finding": self._finding(memory, weights, moved, epoch),
             "sub": " · ".join(
                 [
                     memory.run_name,
@@ -115,7 +119,8 @@ class TrajectoriesFeed:
             "big_note": "of the weights: nothing is projected here"
             if memory.plane
             else "of this epoch's variance lies in the two axes",
-            "basis_note": "The plane itself: both weights of each neuron, and the task's four patterns."
+            "basis_note": "The plane itself: both weights of each neuron"
+            + (", and the task's four patterns." if memory.patterns else ".")
             if memory.plane
             else f"PCA of {self._basis_words(memory)}, fitted at {epoch_text(memory.fitted_until)}; later epochs are "
             "projected, never refitted."
@@ -143,16 +148,22 @@ class TrajectoriesFeed:
         }[memory.basis]
 
     @staticmethod
-    def _finding(memory: TrajectoriesMemory, moved: np.ndarray, norms: np.ndarray, far: int, epoch: float) -> str:
+    def _finding(memory: TrajectoriesMemory, weights: np.ndarray, moved: np.ndarray, epoch: float) -> str:
         noun = units(memory.layer)
         start = np.linalg.norm(memory.first, axis=1)
         if epoch == 0 or not moved.any():
             return f"{noun.capitalize()} of {memory.layer.name} stand where they were initialised."
+        if memory.patterns:
+            share = share_along_patterns(weights - memory.first)
+            return (
+                f"{100 * share:.0f} % of what {memory.layer.name} has moved runs along the four patterns; chance: 11 %."
+            )
         ratio = float(np.median(moved) / max(np.median(start), 1e-12))
         share = float(moved[np.argsort(moved)[-max(1, len(moved) // 10) :]].sum() / moved.sum())
+        times = f"{ratio:.0f}" if ratio >= 100 else f"{ratio:.1f}"
         return (
-            f"{noun.capitalize()} of {memory.layer.name} have moved {ratio:.1f} times their initial length; "
-            f"the most restless tenth did {100 * share:.0f} % of the way."
+            f"{noun.capitalize()} of {memory.layer.name} moved {times} times their initial length; "
+            f"a tenth of them did {100 * share:.0f} % of the way."
         )
 
     def templates(self, run: Run, memory: TrajectoriesMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
@@ -166,7 +177,7 @@ class TrajectoriesFeed:
                     colour=view["colour"],
                     n_clusters=memory.n_clusters,
                     titles=titles,
-                    plane=memory.plane,
+                    plane=memory.patterns,
                     noun=units(memory.layer)[:-1],
                     networks=() if memory.other is None else (memory.run_name, memory.other.name),
                 ),
@@ -188,3 +199,21 @@ class TrajectoriesFeed:
 
     def settled(self, memory: TrajectoriesMemory) -> dict[str, Any]:
         return {"layer": memory.layer.name, "fit": memory.fitted_until}
+
+
+def share_along_patterns(moved: np.ndarray) -> float:
+    """How much of the way, summed over neurons, lies within 5° of one of XORD's four patterns, the diagonals.
+
+    Parameters
+    ----------
+    moved : (n_units, 2)
+
+    Returns
+    -------
+    share of the length in [0, 1]; 11 % for directions without preference
+    """
+    lengths = np.linalg.norm(moved, axis=1)
+    # The diagonals stand at 45° and then every 90°.
+    degrees = np.degrees(np.arctan2(moved[:, 1], moved[:, 0]))
+    aside = np.abs(degrees % 90 - 45)
+    return float(lengths[aside <= ALONG_DEGREES].sum() / lengths.sum())

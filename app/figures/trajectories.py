@@ -149,7 +149,7 @@ def _true_directions(theme: Theme) -> list[dict[str, Any]]:
             "name": "patterns",
             "x": ref("tip_x"),
             "y": ref("tip_y"),
-            "text": [f"p{i} = ({x}, {y})" for i, (x, y) in enumerate(PATTERNS, 1)],
+            "text": [f"({x}, {y})".replace("-", "−") for x, y in PATTERNS],
             "textfont": {"color": theme.muted, "size": 13},
             "hoverinfo": "skip",
         },

@@ -36,6 +36,12 @@ def press(tab, run_id, action):
     tab.page.locator(f'[data-run="{run_id}"] [data-action="{action}"]').click()
 
 
+def choose_in_menu(tab, run_id, words):
+    item = tab.page.locator(f'[data-run="{run_id}"]')
+    item.get_by_role("button", name="More about").click()
+    item.get_by_role("menuitem", name=words).click()
+
+
 def status_is(tab, run_id, status):
     tab.until("document.querySelector(`[data-run='${arg[0]}']`)?.dataset.status === arg[1]", [run_id, status])
 
@@ -105,10 +111,22 @@ def test_a_deleted_run_can_be_brought_back(tab, server, record):
     run.commit(0, 1)
     run.close()
     tab.sign_in().choose(run.id, "overview").drawn("overview")
-    press(tab, run.id, "delete")
+    choose_in_menu(tab, run.id, "Delete")
     tab.page.locator(f'[data-run="{run.id}"]').wait_for(state="detached")
     tab.page.locator("#toast").get_by_role("button", name="Undo").click()
     tab.page.locator(f'[data-run="{run.id}"]').wait_for()
+
+
+def test_a_renamed_run_is_called_so_everywhere(tab, server, record):
+    run = record(server, "nameless")
+    run.commit(0, 1)
+    run.close()
+    tab.sign_in().choose(run.id).drawn("alignment", epoch=1)
+    choose_in_menu(tab, run.id, "Rename")
+    tab.page.get_by_label("New name").fill("the good one")
+    tab.page.keyboard.press("Enter")
+    tab.page.locator(f'[data-run="{run.id}"] .run-name').get_by_text("the good one").wait_for()
+    assert server.store.run(run.id).name == "the good one"
 
 
 def test_an_empty_folder_teaches_how_to_fill_it(serve, profile):
