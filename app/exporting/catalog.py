@@ -9,13 +9,16 @@ from typing import Any
 class Entry:
     """One figure of one page.
 
-    ``feeds`` are those of the page; which of them draws the figure is known only once they are asked.
+    ``feeds`` are those of the page; which of them draws the figure is known only once they are asked. ``note`` is
+    the quiet line of its card, or empty where it is a text of the page, called ``note_text``.
     """
 
     figure: str
     page: str
     title: str
     feeds: tuple[str, ...]
+    note: str
+    note_text: str
     how: tuple[str, ...]
 
 
@@ -28,11 +31,14 @@ def figures_of(layouts: Mapping[str, Callable[[], Any]]) -> dict[str, Entry]:
         for card in _walk(section):
             figure = _attribute(card, "data-figure", "")
             if figure:
+                note = next((part for part in _walk(card) if getattr(part, "className", "") == "card-note"), None)
                 found[figure] = Entry(
                     figure=figure,
                     page=page,
                     title=_first_heading(card),
                     feeds=feeds,
+                    note=_text(note),
+                    note_text=next((named for part in _walk(note) if (named := _attribute(part, "id", ""))), ""),
                     how=tuple(
                         text
                         for part in _walk(card)

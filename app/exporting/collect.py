@@ -12,6 +12,7 @@ from prunescope.app.feeds import FEEDS
 from prunescope.app.figures.template import Rows, fill
 from prunescope.app.figures.theme import LIGHT, Theme
 from prunescope.app.rows import RowServer
+from prunescope.app.state import KEYS
 from prunescope.engine.store import Run
 
 
@@ -23,17 +24,20 @@ class ExportError(ValueError):
 class Picture:
     """One figure of one run at one epoch, its holes filled.
 
-    ``data`` and ``layout`` are plain JSON: numbers as the browser has them (32 bits), gaps as None.
+    ``data`` and ``layout`` are plain JSON: numbers as the browser has them (32 bits), gaps as None. ``runs`` are
+    those behind a figure of many, of which ``run`` is then the first; ``settings`` names the view keys that it hangs on.
     """
 
     run: Run
+    runs: tuple[Run, ...] = ()
     entry: Entry
+    settings: tuple[str, ...]
     view: dict[str, Any]
     epoch: float
     data: list[dict[str, Any]]
     layout: dict[str, Any]
     finding: str
-    about: str
+    note: str
 
 
 def cursor_of(epochs: np.ndarray, view: Mapping[str, Any]) -> int:
@@ -81,12 +85,13 @@ def collect(rows: RowServer, run: Run, view: Mapping[str, Any], entry: Entry, th
         return Picture(
             run=run,
             entry=entry,
+            settings=settings_of(name),
             view={key: settled[key] for key in view} | {"epoch": float(epochs[cursor]), "follow": False},
             epoch=float(epochs[cursor]),
             data=filled["data"],
             layout=filled["layout"],
             finding=_said(drawn["texts"], "-finding", held, at, local),
-            about=_said(drawn["texts"], "-sub", held, at, local),
+            note=entry.note or _said(drawn["texts"], entry.note_text, held, at, local),
         )
     raise ExportError(f"{entry.figure}: {run.name} does not have this figure in this view.")
 
@@ -94,22 +99,36 @@ def collect(rows: RowServer, run: Run, view: Mapping[str, Any], entry: Entry, th
 def _of_many(
     rows: RowServer, run: Run, view: Mapping[str, Any], entry: Entry, feed: Any, theme: Theme
 ) -> Picture:
-    """A figure about many runs; ``run`` is the one chosen beside it."""
+    """A figure about many runs; ``run`` is the one chosen beside it, which may have no part in it."""
     # The last answer is the complete one.
     *_, answer = feed.look(rows.store, view, theme)
     drawn = answer["figures"].get(entry.figure)
     if drawn is None or not drawn["data"]:
         raise ExportError(f"{entry.figure}: nothing is drawn yet. Export when the first runs have finished.")
-    filled = plain(drawn)
+    filled, texts = plain(drawn), answer["texts"]
+    runs = tuple(rows.store.run(name) for name in answer["runs"])
     return Picture(
-        run=run,
+        run=runs[0] if runs else run,
+        runs=runs,
         entry=entry,
+        settings=settings_of(entry.page),
         view={key: (dict(view) | answer["settled"])[key] for key in view},
-        epoch=float(run.epochs[-1]),
+        epoch=float(max((one.epochs[-1] for one in runs or (run,) if len(one.epochs)), default=0.0)),
         data=filled["data"],
         layout=filled["layout"],
-        finding=next((text for name, text in answer["texts"].items() if name.endswith("-finding")), ""),
-        about=next((text for name, text in answer["texts"].items() if name.endswith("-sub")), ""),
+        finding=next((text for name, text in texts.items() if name.endswith("-finding")), ""),
+        note=entry.note or texts.get(entry.note_text, ""),
+    )
+
+
+def settings_of(feed: str) -> tuple[str, ...]:
+    """The view keys that what a feed draws hangs on, the run and its layer aside."""
+    asked = FEEDS[feed].keys
+    return tuple(
+        key.name
+        for key in KEYS
+        if key.name not in ("run", "layer")
+        and (key.name in asked or (key.reach != "rows" and feed in key.pages))
     )
 
 
@@ -177,5 +196,5 @@ def _listed(text: str) -> list[int]:
 
 
 def _said(texts: Mapping[str, Any], ending: str, rows: Rows, at: int, local: Mapping[str, Any]) -> str:
-    hole = next((hole for name, hole in texts.items() if name.endswith(ending)), None)
+    hole = next((hole for name, hole in texts.items() if ending and name.endswith(ending)), None)
     return "" if hole is None else str(fill(hole, rows, at, local) or "")

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from prunescope.app.exporting import provenance as words
+from prunescope.app.exporting import words
 from prunescope.app.exporting.collect import Picture
 from prunescope.app.exporting.page import as_html
 from prunescope.app.exporting.paper import Sheet, on_paper
+from prunescope.app.exporting.provenance import provenance
 from prunescope.app.exporting.script import as_script
 from prunescope.app.exporting.style import PX_PER_INCH, PaperStyle
 from prunescope.app.exporting.tables import as_csv, as_json
@@ -32,7 +33,7 @@ class Document:
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
-        return words.provenance(self.picture, self.style, self.sheet.merged)
+        return provenance(self.picture, self.style, self.sheet.merged)
 
     @cached_property
     def caption(self) -> str:
@@ -45,13 +46,12 @@ class Document:
     @property
     def name(self) -> str:
         """Name of the files, without ending."""
-        layer = self.provenance["layer"]
-        parts = [
-            self.picture.run.id,
-            layer and layer["name"],
-            self.picture.entry.figure,
-            f"epoch-{self.picture.epoch:g}",
-        ]
+        told, figure = self.provenance, self.picture.entry.figure
+        if self.picture.runs:
+            # Not about an epoch, nor about any one run.
+            parts = [told.get("experiment") or f"{len(self.picture.runs)}-runs", figure]
+        else:
+            parts = [told["run"], told["layer"] and told["layer"]["name"], figure, f"epoch-{self.picture.epoch:g}"]
         return re.sub(r"[^\w.-]+", "-", "_".join(part for part in parts if part), flags=re.ASCII)
 
     @property

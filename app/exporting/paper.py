@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
 
+from prunescope.app.exporting.labels import dress, key_of
 from prunescope.app.exporting.merge import Merged, merge_points
 from prunescope.app.exporting.style import PT_PER_INCH, PX_PER_INCH, PaperStyle
 
@@ -59,7 +60,16 @@ def on_paper(data: list[dict[str, Any]], layout: Mapping[str, Any], style: Paper
             traces[index]["visible"] = False
     if width / type_scale < NARROW:
         _labels_inside(layout, type_scale)
-    _legend(traces, layout, style, type_scale)
+    for name, axis in layout.items():
+        if name.startswith(("xaxis", "yaxis")):
+            # A page must not twitch, and gives its axes fixed room; paper gives them what they need.
+            axis["automargin"] = True
+    if style.legend == "labels":
+        above = dress(traces, layout, width, height, 12 * type_scale)
+        # The plot keeps its shape where nobody has asked for a height.
+        height += 0 if style.height or style.preset.height else above
+    else:
+        _legend(traces, layout, style, type_scale)
     if style.letter:
         _letter(layout, style.letter, style.size_pt / PT_PER_INCH * PX_PER_INCH)
     ground = "#ffffff" if style.background == "white" else "rgba(0,0,0,0)"
@@ -121,16 +131,13 @@ def _labels_inside(layout: dict[str, Any], scale: float) -> None:
 
 
 def _legend(traces: list[dict[str, Any]], layout: dict[str, Any], style: PaperStyle, scale: float) -> None:
-    if style.legend == "labels":
-        return
     # Labels at the curves say what a legend says: one of the two is enough.
     layout["annotations"] = [note for note in layout.get("annotations", ()) if note.get("name") != "label"]
     if style.legend == "none":
         return
+    chosen = key_of(traces, [])
     for trace in traces:
-        bare = (trace.get("line") or {}).get("width") == 0 and not trace.get("fill")
-        empty = trace.get("y") == [] or trace.get("mode") == "text"
-        trace["showlegend"] = not (bare or empty or str(trace.get("name", "")).endswith(", path"))
+        trace["showlegend"] = any(trace is one for one in chosen)
     places: dict[str, dict[str, Any]] = {
         "right": {"x": 1.02, "xanchor": "left", "y": 1, "yanchor": "top"},
         "top": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},

@@ -74,6 +74,7 @@ class CompareFeed:
         both = merged_runs([group.runs[0] for group in groups], layers, [group.name for group in groups])
         answer = {
             "settled": {},
+            "runs": [run.id for run in runs],
             "options": {"metric": [["", f"{best or 'nothing recorded'} (first)"], *([name, name] for name in metrics)]},
             "figures": {
                 "compare-metric": lab.with_spread(theme, drawn, _look(metric)),

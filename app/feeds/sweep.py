@@ -34,6 +34,7 @@ class Found:
     left: str = ""
     asked: list[str] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
     layers: dict[str, None] = field(default_factory=dict)
 
 
@@ -68,6 +69,7 @@ class SweepFeed:
         each = single_runs(points, setting, split, quantity, drawn)
         yield {
             "settled": {"exp": found.exp},
+            "runs": found.runs,
             "options": {
                 "exp": [*([name, text] for name, text in listed(store)), [EVERYTHING, "all runs of this folder"]],
                 "quantity": [[name, quantities.words(name)] for name in known],
@@ -97,6 +99,7 @@ class SweepFeed:
                 if not run.error and len(run.epochs) > 1:
                     found.layers |= dict.fromkeys(info.name for info in run.layers)
                     numbers = self._numbers(run, {}, quantity)
+                    found.runs.append(run.id)
                     found.points.append(Point(settings_of(run.config), run.config.get("seed"), numbers))
             found.planned = len(found.points)
             return found
@@ -115,6 +118,7 @@ class SweepFeed:
             settings["remaining"] = round(float(line.result.get("remaining", 1.0)), 6)
             try:
                 run = store.run(line.run_id)
+                found.runs.append(run.id)
                 found.layers |= dict.fromkeys(info.name for info in run.layers)
                 numbers = self._numbers(run, line.result, quantity)
             except StoreError:

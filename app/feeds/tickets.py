@@ -45,6 +45,7 @@ class TicketsFeed:
         percent = quantities.is_share(quantity)
         answer = {
             "settled": {"exp": described.id},
+            "runs": [line.run_id for line in summary.lines if line.state == "done"],
             "options": {
                 "exp": [list(pair) for pair in listed(store, REMOVING)],
                 "quantity": [[name, quantities.words(name)] for name in known],
