@@ -96,9 +96,7 @@ def collect(rows: RowServer, run: Run, view: Mapping[str, Any], entry: Entry, th
     raise ExportError(f"{entry.figure}: {run.name} does not have this figure in this view.")
 
 
-def _of_many(
-    rows: RowServer, run: Run, view: Mapping[str, Any], entry: Entry, feed: Any, theme: Theme
-) -> Picture:
+def _of_many(rows: RowServer, run: Run, view: Mapping[str, Any], entry: Entry, feed: Any, theme: Theme) -> Picture:
     """A figure about many runs; ``run`` is the one chosen beside it, which may have no part in it."""
     # The last answer is the complete one.
     *_, answer = feed.look(rows.store, view, theme)
@@ -127,8 +125,7 @@ def settings_of(feed: str) -> tuple[str, ...]:
     return tuple(
         key.name
         for key in KEYS
-        if key.name not in ("run", "layer")
-        and (key.name in asked or (key.reach != "rows" and feed in key.pages))
+        if key.name not in ("run", "layer") and (key.name in asked or (key.reach != "rows" and feed in key.pages))
     )
 
 

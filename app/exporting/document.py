@@ -37,7 +37,8 @@ class Document:
 
     @cached_property
     def caption(self) -> str:
-        return words.caption(self.picture, self.sheet.merged)
+        marked = any(shape.get("name") == "now" for shape in self.sheet.layout["shapes"])
+        return words.caption(self.picture, self.sheet.merged, marked=marked)
 
     @cached_property
     def methods(self) -> str:

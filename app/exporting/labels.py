@@ -5,6 +5,7 @@ printed figure has neither, so here each stack of labels moves to the corner whe
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,9 +52,7 @@ class Item(NamedTuple):
         return (2.3 if _is_stroke(self.trace) else 1.2) * self.size
 
 
-def dress(
-    traces: Sequence[dict[str, Any]], layout: dict[str, Any], width: float, height: float, size: float
-) -> float:
+def dress(traces: Sequence[dict[str, Any]], layout: dict[str, Any], width: float, height: float, size: float) -> float:
     """Place the labels of a figure, and add the key that it needs; the height that both take above the plot.
 
     ``layout`` is changed; ``size`` is that of the key's type, in pixels.
@@ -61,12 +60,10 @@ def dress(
     notes = sorted(filter(_is_label, layout.get("annotations", ())), key=lambda note: -float(note.get("y") or 0))
     plain = "xaxis" in layout and "xaxis2" not in layout
     margin = layout.setdefault("margin", {})
-    area = Area(
-        width - margin.get("l", 0) - margin.get("r", 0), height - margin.get("t", 0) - margin.get("b", 0)
-    )
+    area = Area(width - margin.get("l", 0) - margin.get("r", 0), height - margin.get("t", 0) - margin.get("b", 0))
     over = [] if not notes or not plain or _in_a_corner(notes, traces, layout, area) else notes
     items = [Item(note["text"], note["font"]["size"], note) for note in over]
-    items += [Item(str(trace["name"]), size, None, trace) for trace in key_of(traces, notes)]
+    items += [Item(name, size, None, trace) for name, trace in key_of(traces, notes)]
     return _above(items, layout, area) if items else 0.0
 
 
@@ -79,7 +76,7 @@ def _in_a_corner(
     wide = max(text_width(note["text"], note["font"]["size"]) for note in notes)
     box = ((wide + 0.8 * size) / area.width, (LEADING * len(notes) + 0.4) * size / area.height)
     first = ("right" if float(notes[0].get("x") or 0) > 0.5 else "left", _half(notes))
-    places = [first, *(place for place in _PLACES if place != first)]
+    places = [first, *sorted(_PLACES, key=lambda place: place[0] != first[0])]
     free = next((place for place in places if not _covered(drawn, place, box)), None)
     if free is None or box[0] > 1:
         return False
@@ -92,23 +89,35 @@ def _in_a_corner(
     return True
 
 
-def key_of(traces: Sequence[dict[str, Any]], notes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The traces that a key must name: each look once, and none that a label names in its colour."""
+def key_of(traces: Sequence[dict[str, Any]], notes: Sequence[Mapping[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Name and trace of what a key must tell: each look once, and none that a label names in its colour."""
     named = {(note.get("font") or {}).get("color") for note in notes}
-    found: list[dict[str, Any]] = []
-    looks = set()
+    looks: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for trace in traces:
         look = _look(trace)
-        if look is None or look in looks:
-            continue
-        looks.add(look)
+        if look is not None:
+            looks.setdefault(look, []).append(trace)
+    found = []
+    for look, alike in looks.items():
         if look[0] in named:
             # One label is the name of one curve; the next of this colour has another dash, and needs a name.
             named.discard(look[0])
-            continue
-        found.append(trace)
-    alone = len(found) == 1 and (len(looks) == 1 or found[0].get("type") == "bar")
+        else:
+            found.append((_shared_name([str(trace["name"]) for trace in alike]), alike[0]))
+    cells = any(trace.get("type") == "heatmap" for trace in traces)
+    alone = len(found) == 1 and not cells and (len(looks) == 1 or found[0][1].get("type") == "bar")
     return [] if alone or len(found) > MOST_KEYS else found
+
+
+def _shared_name(names: Sequence[str]) -> str:
+    """What the names of traces that look alike end with: of "fc1 by chance" and "fc2 by chance", "by chance"."""
+    words = [name.split() for name in dict.fromkeys(names)]
+    shared = []
+    for column in zip(*(reversed(line) for line in words), strict=False):
+        if len(set(column)) > 1:
+            break
+        shared.append(column[0])
+    return " ".join(reversed(shared)) or names[0]
 
 
 def text_width(text: str, size: float) -> float:
@@ -165,8 +174,8 @@ def _above(items: Sequence[Item], layout: dict[str, Any], area: Area) -> float:
             note = {"name": "key", "text": item.text, "showarrow": False, "font": {"size": item.size}}
             layout.setdefault("annotations", []).append(note)
         _put(note, (0.0, at + item.swatch_width()), (1.0, y), "left", "bottom")
-    grown = max(0.0, LEADING * size * (row + 1) + 0.6 * size - layout["margin"].get("t", 0))
-    layout["margin"]["t"] = round(layout["margin"].get("t", 0) + grown, 2)
+    grown = round(max(0.0, LEADING * size * (row + 1) + 0.6 * size - layout["margin"].get("t", 0)), 2)
+    layout["margin"]["t"] = layout["margin"].get("t", 0) + grown
     return grown
 
 
@@ -185,6 +194,9 @@ def _swatch(item: Item, left: float, middle: float) -> dict[str, Any]:
     ends = {"x0": round(left, 2), "x1": round(left + wide, 2)}
     if _is_stroke(trace):
         stroke = {key: line[key] for key in ("color", "width", "dash") if key in line}
+        if line.get("dash") in ("dash", "longdash"):
+            # Two dashes with a gap between them, whatever the curve's own rhythm.
+            stroke["dash"] = f"{0.4 * wide:.2f}px,{0.2 * wide:.2f}px"
         return at | ends | {"type": "line", "y0": round(middle, 2), "y1": round(middle, 2), "line": stroke}
     colour = line.get("color") if "stackgroup" in trace else marker.get("color")
     filled = {"fillcolor": colour, "line": {"width": 0}}
@@ -224,7 +236,11 @@ def _lines(layout: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
     """Points of the straight lines across a plot that stand at a place of one axis."""
     for shape in layout.get("shapes", ()):
         for own, other in (("x", "y"), ("y", "x")):
-            if shape.get(f"{other}ref") != "paper" or shape.get(f"{own}ref", own) != own or shape.get(f"{own}0") is None:
+            if (
+                shape.get(f"{other}ref") != "paper"
+                or shape.get(f"{own}ref", own) != own
+                or shape.get(f"{own}0") is None
+            ):
                 continue
             axis = layout.get(f"{own}axis") or {}
             ends = axis.get("range")
@@ -235,9 +251,7 @@ def _lines(layout: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
                 yield (at, share) if own == "x" else (share, at)
 
 
-def _drawn(
-    traces: Sequence[Mapping[str, Any]], layout: Mapping[str, Any], area: Area
-) -> Iterator[tuple[float, float]]:
+def _drawn(traces: Sequence[Mapping[str, Any]], layout: Mapping[str, Any], area: Area) -> Iterator[tuple[float, float]]:
     """Points that curves, bars and bands cover, as shares of the plot from its lower left."""
     ends = {letter: _ends(traces, layout, letter) for letter in "xy"}
     before = None
@@ -263,16 +277,14 @@ def _drawn(
 
 
 def _along(points: np.ndarray) -> Iterator[tuple[float, float]]:
-    for start, end in zip(points[:-1], points[1:], strict=True):
+    for start, end in pairwise(points):
         if np.isnan(start).any() or np.isnan(end).any():
             continue
         count = int(min(200, np.abs(end - start).max() / STEP)) + 1
         yield from map(tuple, np.linspace(start, end, count + 1))
 
 
-def _shares(
-    trace: Mapping[str, Any], layout: Mapping[str, Any], ends: Mapping[str, tuple[float, float]]
-) -> np.ndarray:
+def _shares(trace: Mapping[str, Any], layout: Mapping[str, Any], ends: Mapping[str, tuple[float, float]]) -> np.ndarray:
     columns = []
     for letter in "xy":
         # A second axis over the first spans the same plot.

@@ -64,6 +64,7 @@ def on_paper(data: list[dict[str, Any]], layout: Mapping[str, Any], style: Paper
         if name.startswith(("xaxis", "yaxis")):
             # A page must not twitch, and gives its axes fixed room; paper gives them what they need.
             axis["automargin"] = True
+    _without_scrubber(traces, layout)
     if style.legend == "labels":
         above = dress(traces, layout, width, height, 12 * type_scale)
         # The plot keeps its shape where nobody has asked for a height.
@@ -130,14 +131,23 @@ def _labels_inside(layout: dict[str, Any], scale: float) -> None:
         note |= {"x": 0.02, "y": 0.02 + 0.075 * (len(beside) - 1 - i), "yanchor": "bottom"}
 
 
+def _without_scrubber(traces: list[dict[str, Any]], layout: dict[str, Any]) -> None:
+    """The line at the epoch shown says nothing where that is the last one drawn."""
+    last = max((float(x) for trace in traces for x in (trace.get("x") or ())[-1:] if x is not None), default=0.0)
+    layout["shapes"] = [
+        shape for shape in layout.get("shapes", ()) if shape.get("name") != "now" or float(shape["x0"]) < last
+    ]
+
+
 def _legend(traces: list[dict[str, Any]], layout: dict[str, Any], style: PaperStyle, scale: float) -> None:
     # Labels at the curves say what a legend says: one of the two is enough.
     layout["annotations"] = [note for note in layout.get("annotations", ()) if note.get("name") != "label"]
     if style.legend == "none":
         return
-    chosen = key_of(traces, [])
+    chosen = {id(trace): name for name, trace in key_of(traces, [])}
     for trace in traces:
-        trace["showlegend"] = any(trace is one for one in chosen)
+        trace["showlegend"] = id(trace) in chosen
+        trace["name"] = chosen.get(id(trace), trace.get("name", ""))
     places: dict[str, dict[str, Any]] = {
         "right": {"x": 1.02, "xanchor": "left", "y": 1, "yanchor": "top"},
         "top": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},

@@ -31,10 +31,13 @@ _NOT_SAID = ("name", "dataset", "model", "data_dir", "threads", "device", "durab
 MOST_VALUES = 8
 
 
-def caption(picture: Picture, merged: Merged | None) -> str:
-    """What is shown, what is seen, of what, and how many."""
-    title = picture.entry.title + (f" ({picture.note})" if picture.note else "")
+def caption(picture: Picture, merged: Merged | None, *, marked: bool = False) -> str:
+    """What is shown, what is seen, of what, and how many; ``marked``: a line stands at the epoch."""
+    note = picture.note or (_axes(picture) if picture.runs else "")
+    title = picture.entry.title + (f" ({note})" if note else "")
     parts = [_sentence(title), picture.finding, f"{_of_what(picture)}.", _key(picture)]
+    if marked:
+        parts.append(f"Dotted upright line: {epoch_text(picture.epoch)}.")
     if merged is not None:
         parts.append(merged.words())
     return " ".join(part for part in parts if part)
@@ -59,6 +62,12 @@ def methods(picture: Picture) -> str:
         ]
         if part
     )
+
+
+def _axes(picture: Picture) -> str:
+    """What is drawn against what: such a figure is named by the question, not by the quantities chosen."""
+    across, up = (((picture.layout.get(axis) or {}).get("title") or {}).get("text") for axis in ("xaxis", "yaxis"))
+    return f"{up} against {across}" if across and up else ""
 
 
 def _sentence(text: str) -> str:
@@ -88,8 +97,8 @@ def _key(picture: Picture) -> str:
         for trace in picture.data
         if trace.get("name")
         and trace.get("y") not in ([], None)
-        # The upper end of a band is no curve.
-        and not ((trace.get("line") or {}).get("width") == 0 and not trace.get("fill"))
+        # The ends of a band are no curves.
+        and not ((trace.get("line") or {}).get("width") == 0 and trace.get("fill") in (None, "tonexty"))
     ]
     names = list(dict.fromkeys(shown))
     return f"Shown: {'; '.join(names)}." if 1 < len(names) <= 6 else ""
@@ -125,7 +134,8 @@ def _how(config: Mapping[str, Any]) -> str:
     how = [
         words.format(_OPTIMISERS.get(str(config[key]), config[key]))
         for key, words, silent in _TRAINING
-        if config.get(key) is not None and config[key] not in silent
+        if config.get(key) is not None
+        and config[key] not in silent
         # It is SGD's alone.
         and (key != "momentum" or config.get("optimizer") == "sgd")
     ]
@@ -138,13 +148,17 @@ def _common(configs: list[Any]) -> dict[str, Any]:
 
 
 def _values(values: Iterable[Any]) -> str:
-    told = [", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value) for value in values]
+    told = [", ".join(map(str, value)) or "–" if isinstance(value, list | tuple) else str(value) for value in values]
     return ", ".join(told) if len(told) <= MOST_VALUES else f"{len(told)} values"
 
 
 def _said(key: Key, value: Any) -> bool:
     """Whether a setting has a value to tell: none where it is left open, or names nothing."""
-    return value not in ("", "none") and key.name != "exp" and not (key.kind == "number" and value == -1)
+    return (
+        value not in ("", "none")
+        and key.name not in ("exp", "runs", "log")
+        and not (key.kind == "number" and value == -1)
+    )
 
 
 def _value(key: Key, value: Any) -> str:

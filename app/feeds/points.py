@@ -49,7 +49,7 @@ def line_words(split: str, value: str) -> str:
 def plain_value(value: Any) -> Any:
     """A list of one is that one: the width of a net with one hidden layer is a number."""
     if isinstance(value, list | tuple):
-        return plain_value(value[0]) if len(value) == 1 else ", ".join(str(item) for item in value)
+        return plain_value(value[0]) if len(value) == 1 else ", ".join(map(str, value)) or "–"
     if isinstance(value, bool) or value is None:
         return str(value)
     return value

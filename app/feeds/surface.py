@@ -105,14 +105,10 @@ class PrunableFeed:
     def settled(self, memory: list[LayerInfo]) -> dict[str, Any]:
         return {}
 
-    def row(
-        self, run: Run, layers: list[LayerInfo], index: int, epoch: float, evaluator: Evaluator
-    ) -> dict[str, Any]:
+    def row(self, run: Run, layers: list[LayerInfo], index: int, epoch: float, evaluator: Evaluator) -> dict[str, Any]:
         names = [layer.name for layer in layers]
         limits = np.full(len(names), np.nan)
-        for message in evaluator.ask(
-            "sensitivity", priority=9, run=run.id, epoch=epoch, criterion="l2", layers=names
-        ):
+        for message in evaluator.ask("sensitivity", priority=9, run=run.id, epoch=epoch, criterion="l2", layers=names):
             if "problem" not in message:
                 limits[names.index(message["layer"])] = limit_of(*_shares(message))
         return {"limit": limits}

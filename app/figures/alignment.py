@@ -124,6 +124,7 @@ def ridgeline(grid: np.ndarray, theme: Theme) -> dict[str, Any]:
             "type": "scatter",
             "mode": "lines",
             "name": f"line {i + 1} of {RIDGES}",
+            "showlegend": False,
             "x": grid,
             "y": ref("density", "spaced", i=i, of=RIDGES, plus=float(RIDGES - i) * 2.2),
             "text": ref("label_now", "spaced", i=i, of=RIDGES),

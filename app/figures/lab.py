@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from prunescope.app.figures.pieces import corner, middle, spread
-from prunescope.app.figures.theme import DASHES, SYMBOLS, Theme, axis, base_layout, blend
+from prunescope.app.figures.theme import DASHES, PERCENT, SYMBOLS, Theme, axis, base_layout, blend
 
 MOST_LABELS = 8
 MOST_TICKS = 14
@@ -172,7 +172,7 @@ def _x_axis(theme: Theme, series: Sequence[Series], look: Look) -> dict[str, Any
     if look.x_categories:
         return axis(theme, look.x, showgrid=False, type="category", automargin=True)
     if not look.x_log:
-        return axis(theme, look.x, showgrid=False, **({"tickformat": ".0%"} if look.x_percent else {}))
+        return axis(theme, look.x, showgrid=False, **({"tickformat": PERCENT} if look.x_percent else {}))
     least = min((float(x) for one in series for x in one.x if x > 0), default=0.1)
     if not look.x_percent:
         # The values themselves: the digits between powers of ten would say nothing of them.
@@ -187,7 +187,7 @@ def _x_axis(theme: Theme, series: Sequence[Series], look: Look) -> dict[str, Any
 
 
 def _y_axis(theme: Theme, look: Look) -> dict[str, Any]:
-    return axis(theme, look.y, **({"tickformat": ".0%"} if look.y_percent else {}), **look.more)
+    return axis(theme, look.y, **({"tickformat": PERCENT} if look.y_percent else {}), **look.more)
 
 
 def curves(
@@ -218,7 +218,7 @@ def curves(
         theme,
         annotations=corner(theme, ends, bottom=True, step=0.13) if data else [middle(theme, empty)],
         xaxis=axis(theme, "epoch", showgrid=False),
-        yaxis=axis(theme, y, **({"tickformat": ".0%"} if percent else {})),
+        yaxis=axis(theme, y, **({"tickformat": PERCENT} if percent else {})),
     )
     return {"data": data, "layout": layout if data else without_axes(layout)}
 
@@ -247,6 +247,6 @@ def survivors(theme: Theme, points: Sequence[tuple[str, Any, Any]], note: str, e
         annotations=corner(theme, [(note, theme.muted)], bottom=False) if data else [middle(theme, empty)],
         xaxis=axis(theme, "angle to the nearest of four centres, early", ticksuffix="°", showgrid=False),
         # Room above for the note: many units are kept whole.
-        yaxis=axis(theme, "kept", tickformat=".0%", range=[-0.04, 1.22], tickvals=[0, 0.25, 0.5, 0.75, 1]),
+        yaxis=axis(theme, "kept", tickformat=PERCENT, range=[-0.04, 1.22], tickvals=[0, 0.25, 0.5, 0.75, 1]),
     )
     return {"data": data, "layout": layout if data else without_axes(layout)}

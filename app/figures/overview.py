@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from prunescope.app.figures.pieces import now
 from prunescope.app.figures.template import ref
-from prunescope.app.figures.theme import DASHES, Theme, axis, base_layout, label
+from prunescope.app.figures.theme import DASHES, PERCENT, Theme, axis, base_layout, label
 
 
 def _line(theme: Theme, name: str, row: str, colour: str, hover: str, **more: Any) -> dict[str, Any]:
@@ -18,20 +19,6 @@ def _line(theme: Theme, name: str, row: str, colour: str, hover: str, **more: An
     }
 
 
-def _cursor(theme: Theme) -> dict[str, Any]:
-    """Where the scrubber stands."""
-    return {
-        "type": "line",
-        "xref": "x",
-        "yref": "paper",
-        "x0": ref("@epoch"),
-        "x1": ref("@epoch"),
-        "y0": 0,
-        "y1": 1,
-        "line": {"color": theme.accent, "width": 1, "dash": "dot"},
-    }
-
-
 def accuracy(theme: Theme) -> dict[str, Any]:
     """Training and validation accuracy over epochs."""
     return {
@@ -41,7 +28,7 @@ def accuracy(theme: Theme) -> dict[str, Any]:
         ],
         "layout": base_layout(
             theme,
-            shapes=[_cursor(theme)],
+            shapes=[now(theme)],
             annotations=[
                 label(
                     theme,
@@ -67,7 +54,7 @@ def accuracy(theme: Theme) -> dict[str, Any]:
                 ),
             ],
             xaxis=axis(theme, "epoch", showgrid=False),
-            yaxis=axis(theme, "accuracy", tickformat=".0%"),
+            yaxis=axis(theme, "accuracy", tickformat=PERCENT),
         ),
     }
 
@@ -81,7 +68,7 @@ def loss(theme: Theme) -> dict[str, Any]:
         ],
         "layout": base_layout(
             theme,
-            shapes=[_cursor(theme)],
+            shapes=[now(theme)],
             xaxis=axis(theme, "epoch", showgrid=False),
             yaxis=axis(theme, "loss", rangemode="tozero"),
         ),
@@ -109,7 +96,7 @@ def per_layer(names: list[str], row: str, title: str, theme: Theme, **y_axis: An
         ],
         "layout": base_layout(
             theme,
-            shapes=[_cursor(theme)],
+            shapes=[now(theme)],
             xaxis=axis(theme, "epoch", showgrid=False),
             yaxis=axis(theme, title, **y_axis),
         ),

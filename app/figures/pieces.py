@@ -45,7 +45,7 @@ def spread(theme: Theme, low: Any, high: Any, fill: str, x: Any = None) -> list[
 
 def now(theme: Theme) -> dict[str, Any]:
     """Where the scrubber stands on an axis of epochs."""
-    return upright(ref("@epoch"), theme.accent)
+    return upright(ref("@epoch"), theme.accent) | {"name": "now"}
 
 
 def upright(x: Any, colour: str, dash: str = "dot") -> dict[str, Any]:
@@ -80,6 +80,17 @@ def corner(
         place |= {"y": y, "yanchor": "bottom" if bottom else "top", "xref": "paper", "yref": "paper"}
         notes.append(label(theme, text, colour, **place))
     return notes
+
+
+def colour_bar(theme: Theme, title: str, **more: Any) -> dict[str, Any]:
+    """What the colours of a figure mean, as quiet as its axes."""
+    font = {"size": 12, "color": theme.muted}
+    return {
+        "title": {"text": title, "side": "right", "font": dict(font)},
+        "tickfont": font,
+        "thickness": 8,
+        "outlinewidth": 0,
+    } | more
 
 
 def middle(theme: Theme, text: Any) -> dict[str, Any]:

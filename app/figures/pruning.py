@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from prunescope.app.figures.pieces import colour_bar
 from prunescope.app.figures.template import ref
-from prunescope.app.figures.theme import Theme, axis, base_layout, label
+from prunescope.app.figures.theme import PERCENT, Theme, axis, base_layout, label
 
 # How the curve was computed, for the readout.
 PATH_WORDS = {
@@ -12,6 +13,7 @@ PATH_WORDS = {
     "prefix": "slower path: what comes before computed once",
     "full": "slowest path: the whole network at every level",
 }
+
 
 def _line(name: str, x: str, row: str, colour: str, dash: str, width: float = 2) -> dict[str, Any]:
     return {
@@ -86,9 +88,9 @@ def curve(theme: Theme, also: bool, by: str) -> dict[str, Any]:
             margin={"l": 52, "r": 214, "t": 12, "b": 44},
             annotations=notes,
             shapes=[cursor],
-            xaxis=axis(theme, title, tickformat=".0%", showgrid=False)
+            xaxis=axis(theme, title, tickformat=PERCENT, showgrid=False)
             | ({"range": [0, 1.004]} if by == "units" else {"rangemode": "tozero"}),
-            yaxis=axis(theme, "accuracy, measured", range=[0, 1.02], tickformat=".0%"),
+            yaxis=axis(theme, "accuracy, measured", range=[0, 1.02], tickformat=PERCENT),
         ),
     }
 
@@ -154,11 +156,11 @@ def sensitivity(theme: Theme, names: list[str]) -> dict[str, Any]:
             }
         )
         layout[f"xaxis{suffix}"] = axis(
-            theme, "", domain=[left, left + wide], anchor=f"y{suffix}", range=[0, 1], tickformat=".0%",
+            theme, "", domain=[left, left + wide], anchor=f"y{suffix}", range=[0, 1], tickformat=PERCENT,
             showgrid=False, tickvals=[0, 0.5],
         )  # fmt: skip
         layout[f"yaxis{suffix}"] = axis(
-            theme, "", domain=[top - high, top], anchor=f"x{suffix}", range=[0, 1.02], tickformat=".0%",
+            theme, "", domain=[top - high, top], anchor=f"x{suffix}", range=[0, 1.02], tickformat=PERCENT,
             showticklabels=column == 0, nticks=4,
         )  # fmt: skip
         layout["annotations"].append(
@@ -191,7 +193,7 @@ def surface(theme: Theme) -> dict[str, Any]:
                 "zmin": 0,
                 "zmax": 1,
                 "colorscale": [[0, theme.ground], [0.5, theme.ramp[0]], [1, theme.ramp[1]]],
-                "colorbar": {"thickness": 8, "outlinewidth": 0, "tickformat": ".0%", "nticks": 4},
+                "colorbar": colour_bar(theme, "accuracy", tickformat=PERCENT, nticks=4),
                 "hovertemplate": "epoch %{x}, %{y:.0%} removed: %{z:.1%}<extra></extra>",
             },
             {
@@ -207,7 +209,7 @@ def surface(theme: Theme) -> dict[str, Any]:
         "layout": base_layout(
             theme,
             xaxis=axis(theme, "epoch", showgrid=False),
-            yaxis=axis(theme, "removed", tickformat=".0%", range=[0, 1]),
+            yaxis=axis(theme, "removed", tickformat=PERCENT, range=[0, 1]),
         ),
     }
 
@@ -246,7 +248,7 @@ def frame_potential(theme: Theme) -> dict[str, Any]:
         ],
         "layout": base_layout(
             theme,
-            xaxis=axis(theme, "units removed", range=[0, 1], tickformat=".0%", showgrid=False),
-            yaxis=axis(theme, "FP / n²", type="log"),
+            xaxis=axis(theme, "units removed", range=[0, 1], tickformat=PERCENT, showgrid=False),
+            yaxis=axis(theme, "FP / n²", type="log", tickvals=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)),
         ),
     }

@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from prunescope.app.figures.pieces import LOW, corner, line, middle, picked_units, upright, wrapped
+from prunescope.app.figures.pieces import LOW, colour_bar, corner, line, middle, picked_units, upright, wrapped
 from prunescope.app.figures.template import SAME_WEIGHT, ref, sentence
-from prunescope.app.figures.theme import SYMBOLS, Theme, axis, base_layout, cluster_colour
+from prunescope.app.figures.theme import PERCENT, SYMBOLS, Theme, axis, base_layout, cluster_colour
 
 __all__ = [
     "SAME_WEIGHT",
@@ -126,7 +126,9 @@ def weight_distribution(theme: Theme, bins: int) -> dict[str, Any]:
         "hovertemplate": "around %{x:.2f}: %{y:.1%} of pairs<extra></extra>",
     }
     above = line("at least", edges, ref("reverse_cdf"), theme.data[1], hover="%{y:.1%} of pairs", yaxis="y2")
-    right = axis(theme, "", overlaying="y", side="right", range=[0, 1.04], tickformat=".0%", showgrid=False, dtick=0.5)
+    right = axis(
+        theme, "", overlaying="y", side="right", range=[0, 1.04], tickformat=PERCENT, showgrid=False, dtick=0.5
+    )
     right["tickfont"]["color"] = theme.data[1]
     labels = [("pairs with at least this weight →", theme.data[1]), ("grey: orthogonal pair", theme.null)]
     return {
@@ -138,7 +140,7 @@ def weight_distribution(theme: Theme, bins: int) -> dict[str, Any]:
             shapes=[upright(CUTOFF, theme.accent), upright(ref("orthogonal"), theme.null, "solid")],
             annotations=corner(theme, labels, step=LOW),
             xaxis=axis(theme, "edge weight", range=[0, 1], showgrid=False),
-            yaxis=axis(theme, "pairs", tickformat=".0%", rangemode="tozero"),
+            yaxis=axis(theme, "pairs", tickformat=PERCENT, rangemode="tozero"),
             yaxis2=right,
         ),
     }
@@ -184,7 +186,7 @@ def cosines(theme: Theme, side: int) -> dict[str, Any]:
                 "zmin": -1,
                 "zmax": 1,
                 "colorscale": [[0, theme.data[1]], [0.5, theme.panel], [1, theme.data[0]]],
-                "colorbar": {"thickness": 8, "outlinewidth": 0, "len": 0.9, "tickvals": [-1, 0, 1]},
+                "colorbar": colour_bar(theme, "cosine", len=0.9, tickvals=[-1, 0, 1]),
                 "hovertemplate": "cosine %{z:.2f}<extra></extra>",
             }
         ],

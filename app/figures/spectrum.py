@@ -4,10 +4,11 @@ from typing import Any
 
 from prunescope.app.figures.pieces import LOW, corner, level, line, now, over_epochs, picked_units, spread, upright
 from prunescope.app.figures.template import ref
-from prunescope.app.figures.theme import Theme, axis, base_layout, blend
+from prunescope.app.figures.theme import PERCENT, Theme, axis, base_layout, blend
 
 # Lines of the scree plot: the first epoch, the shown one, and some between.
 EPOCHS_SHOWN = 8
+RANK_TICKS = (1, 2, 3, 4, 5, 7, 10, 20, 30, 50, 70, 100, 200, 300, 500)
 TOP_TITLES = {
     "similarity": "mean cosine to the others",
     "residual": "outside the subspace",
@@ -22,7 +23,7 @@ def scree(theme: Theme) -> dict[str, Any]:
         colour = blend(*theme.ramp, i / (EPOCHS_SHOWN - 1))
         hole = ref("values", "spaced", i=i, of=EPOCHS_SHOWN)
         data.append(line(f"line {i + 1}", None, hole, colour, width=1.4, opacity=0.9))
-        data[-1] |= {"x0": 1, "hoverinfo": "skip", "hovertemplate": None}
+        data[-1] |= {"x0": 1, "showlegend": False, "hoverinfo": "skip", "hovertemplate": None}
         del data[-1]["x"]
     front = line("now", None, ref("values"), theme.data[0], width=2.4, x0=1)
     front |= {"name": "epoch shown", "hovertemplate": "s of index %{x}: %{y:.3g}<extra></extra>"}
@@ -115,6 +116,7 @@ def reconstruction(theme: Theme) -> dict[str, Any]:
         "type": "scatter",
         "mode": "markers",
         "name": "knee",
+        "showlegend": False,
         "x": ref("knee_x"),
         "y": ref("knee_y"),
         "marker": {"size": 10, "color": theme.panel, "line": {"width": 2, "color": theme.data[0]}},
@@ -127,7 +129,7 @@ def reconstruction(theme: Theme) -> dict[str, Any]:
             shapes=[upright(ref("knee"), theme.data[0])],
             annotations=corner(theme, [(ref("label_knee"), theme.data[0]), ("epoch 0", theme.data[1])], step=LOW),
             xaxis=axis(theme, "directions kept, k", showgrid=False),
-            yaxis=axis(theme, "lost", tickformat=".0%", range=[0, 1.02]),
+            yaxis=axis(theme, "lost", tickformat=PERCENT, range=[0, 1.02]),
         ),
     }
 
@@ -206,8 +208,8 @@ def low_rank_swap(theme: Theme) -> dict[str, Any]:
             theme,
             shapes=[level(ref("swap_dense"), theme.null)],
             annotations=corner(theme, labels, bottom=True),
-            xaxis=axis(theme, "rank k kept", type="log", showgrid=False, tickformat="d", nticks=6),
-            yaxis=axis(theme, "accuracy, measured", tickformat=".0%", range=[0, 1.04]),
+            xaxis=axis(theme, "rank k kept", type="log", showgrid=False, tickvals=RANK_TICKS),
+            yaxis=axis(theme, "accuracy, measured", tickformat=PERCENT, range=[0, 1.04]),
         ),
     }
 

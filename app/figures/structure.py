@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from prunescope.app.figures.pieces import corner, level, line, now, over_epochs, picked_units, spread
+from prunescope.app.figures.pieces import colour_bar, corner, level, line, now, over_epochs, picked_units, spread
 from prunescope.app.figures.template import ref
 from prunescope.app.figures.theme import DASHES, Theme, axis, base_layout, blend, label
 
@@ -21,7 +21,9 @@ def _per_layer(theme: Theme, names: list[str], row: str, hover: str) -> list[dic
 
 def _chance(theme: Theme, names: list[str], row: str) -> list[dict[str, Any]]:
     return [
-        over_epochs(f"{name}, random directions", row, theme.null, hover="%{y:.4f}", col=i, width=1, dash="dot")
+        over_epochs("random directions", row, theme.null, col=i, width=1, dash="dot")
+        # Hovering tells whose chance it is; a key need not.
+        | {"hovertemplate": f"{name}, random directions, epoch %{{x}}: %{{y:.4f}}<extra></extra>"}
         for i, name in enumerate(names)
     ]
 
@@ -78,8 +80,8 @@ def norm_course(theme: Theme) -> dict[str, Any]:
     data = [
         *spread(theme, at(1), at(5), theme.band),
         *spread(theme, at(2), at(4), theme.band),
-        over_epochs("largest", "percentiles", theme.data[0], col=6, width=1, dash="dot"),
-        over_epochs("smallest", "percentiles", theme.data[0], col=0, width=1, dash="dot"),
+        over_epochs("largest and smallest", "percentiles", theme.data[0], col=6, width=1, dash="dot"),
+        over_epochs("largest and smallest", "percentiles", theme.data[0], col=0, width=1, dash="dot"),
         over_epochs("median", "percentiles", theme.data[0], col=3),
     ]
     return {
@@ -101,7 +103,7 @@ def norm_ridges(theme: Theme) -> dict[str, Any]:
         hole = {"i": i, "of": RIDGES}
         height = ref("norm_density", "spaced", **hole, times=2.6, plus=float(RIDGES - i))
         data.append(line(f"line {i + 1}", ref("norm_grid", "spaced", **hole), height, colour, width=1.6))
-        data[-1] |= {"hoverinfo": "skip", "hovertemplate": None}
+        data[-1] |= {"showlegend": False, "hoverinfo": "skip", "hovertemplate": None}
     return {
         "data": data,
         "layout": base_layout(
@@ -132,7 +134,7 @@ def race(theme: Theme, noun: str, early: str, strength: str) -> dict[str, Any]:
         "color": ref("norms"),
         "colorscale": [[0, theme.ramp[0]], [1, theme.data[1]]],
         "showscale": True,
-        "colorbar": {"title": {"text": "norm"}, "thickness": 8, "outlinewidth": 0, "len": 0.8, "nticks": 4},
+        "colorbar": colour_bar(theme, "norm", len=0.8, nticks=4),
     }
     return {
         "data": picked_units(theme, "race_x", "race_y", noun, **colours),

@@ -74,6 +74,8 @@ THEMES = {"light": LIGHT, "dark": DARK}
 
 # Clusters past the palette's end are told apart by their marker as well.
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "hexagon")
+# Two ticks in a row must not say the same: 99.5% is no 100%.
+PERCENT = ".1~%"
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", Arial, sans-serif'

@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
+from prunescope.app.figures.pieces import colour_bar
 from prunescope.app.figures.template import ref
-from prunescope.app.figures.theme import SYMBOLS, Theme, axis, base_layout, cluster_colour
+from prunescope.app.figures.theme import PERCENT, SYMBOLS, Theme, axis, base_layout, cluster_colour
 
 PATTERNS = ((1, 1), (1, -1), (-1, -1), (-1, 1))
 
@@ -73,7 +74,7 @@ def paths(
                 "color": ref("norms"),
                 "colorscale": [[0, theme.ramp[0]], [1, theme.data[1]]],
                 "showscale": True,
-                "colorbar": {"title": {"text": "norm"}, "thickness": 10, "outlinewidth": 0, "len": 0.7},
+                "colorbar": colour_bar(theme, "norm", len=0.7),
             }
         data.append(
             {
@@ -185,7 +186,7 @@ def distance_moved(theme: Theme) -> dict[str, Any]:
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": "one quarter",
+                "name": "middle half",
                 "x": epochs,
                 "y": ref("moved", "until", col=0),
                 "fill": "tonexty",
@@ -232,7 +233,7 @@ def variance_explained(theme: Theme, titles: tuple[str, ...]) -> dict[str, Any]:
         "layout": base_layout(
             theme,
             xaxis=axis(theme, "epoch", showgrid=False),
-            yaxis=axis(theme, "share", range=[0, 1], tickformat=".0%"),
+            yaxis=axis(theme, "share", range=[0, 1], tickformat=PERCENT),
         ),
     }
 
