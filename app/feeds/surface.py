@@ -8,6 +8,7 @@ from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds.words import chosen_layer, epoch_text
 from prunescope.app.figures import pruning as figures
 from prunescope.app.figures.overview import per_layer
+from prunescope.app.figures.theme import PERCENT
 from prunescope.engine.store import LayerInfo, Run
 
 # One point of accuracy: what people mean by "for free" in a figure.
@@ -115,7 +116,7 @@ class PrunableFeed:
 
     def templates(self, run: Run, memory: list[LayerInfo], view: dict[str, Any], theme: Any) -> dict[str, Any]:
         names = [layer.name for layer in memory]
-        drawn = per_layer(names, "limit", "removable", theme, rangemode="tozero", tickformat=".0%")
+        drawn = per_layer(names, "limit", "removable", theme, rangemode="tozero", tickformat=PERCENT)
         return {"figures": {"layer-prunable": drawn}, "texts": {}, "lists": {}}
 
 
