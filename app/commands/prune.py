@@ -49,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
     measured: dict[tuple[str, int], dict[str, Any]] = {}
     try:
         for answer in curves(subjects, asked):
+            if answer.get("tick"):
+                continue
             measured[answer["criterion"], answer["seed"]] = answer
     except (ValueError, StoreError) as error:
         raise Problem(str(error)) from None

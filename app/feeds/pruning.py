@@ -30,6 +30,10 @@ class Part:
     def accuracy(self) -> np.ndarray:
         return self.correct / self.seen
 
+    def at(self, removed: np.ndarray) -> np.ndarray:
+        """Accuracy at these levels; between those measured so far, on the straight line that is drawn there."""
+        return np.interp(removed, self.removed, self.accuracy)
+
     @property
     def exact(self) -> bool:
         return self.seen == self.total
@@ -57,7 +61,9 @@ class Measured:
         n, n_units = len(main.removed), self.n_units
         blank = np.full(n, np.nan)
         low, high = wilson_interval(main.correct, main.seen)
-        rounds = np.stack([p.accuracy for (name, _), p in self.parts.items() if name == "random"] or [blank])
+        rounds = np.stack(
+            [part.at(main.removed) for (name, _), part in self.parts.items() if name == "random"] or [blank]
+        )
         mean = rounds.mean(axis=0)
         sd = rounds.std(axis=0, ddof=1) if len(rounds) > 1 else np.zeros(n)
         share = main.removed / n_units
@@ -77,8 +83,8 @@ class Measured:
             "main": main.accuracy,
             "low": low,
             "high": high,
-            "reverse": self._line(reversed_name(self.criterion), n),
-            "also": self._line(self.also, n),
+            "reverse": self._line(reversed_name(self.criterion), main.removed),
+            "also": self._line(self.also, main.removed),
             "random": mean,
             "random_low": mean - sd,
             "random_high": mean + sd,
@@ -106,9 +112,9 @@ class Measured:
             "label_random": f"random, {len(rounds)} draws" if np.isfinite(mean).all() else "",
         }
 
-    def _line(self, name: str, n: int) -> np.ndarray:
+    def _line(self, name: str, removed: np.ndarray) -> np.ndarray:
         part = self.parts.get((name, 0))
-        return np.full(n, np.nan) if part is None or len(part.removed) != n else part.accuracy
+        return np.full(len(removed), np.nan) if part is None else part.at(removed)
 
     def _shrunk(self, share: np.ndarray) -> dict[str, Any]:
         """Sizes are counted at some levels; between them they are linear in the units removed."""

@@ -15,17 +15,18 @@ from prunescope.engine.evaluation.embedding import embed
 from prunescope.engine.evaluation.readings import collapse, correlations, low_rank_swap
 from prunescope.engine.evaluation.subject import Subject, Subjects
 from prunescope.engine.pruning import (
+    PartialCurve,
     PruningError,
     accuracy_of,
-    global_curve,
     global_order,
     mask_json,
     mask_state_dict,
     rank_units,
     remove,
+    stream_ablation,
     stream_curve,
+    stream_global_curve,
     summary,
-    unit_ablation,
 )
 
 Answer = dict[str, Any]
@@ -43,7 +44,7 @@ def order_of(subject: Subject, layer: str, criterion: str, seed: int = 0) -> np.
     """Units of a layer, first removed first; criteria that look at data see training examples only."""
     inputs, targets = subject.calibration
     return rank_units(
-        subject.model,
+        subject.network,
         layer,
         criterion,
         inputs,
@@ -69,6 +70,8 @@ def curves(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
             answer = next(running[key], None) if key in running else None
             if answer is None:
                 running.pop(key, None)
+            elif answer.get("tick"):
+                yield answer
             else:
                 yield answer | {"criterion": key[0], "seed": key[1]}
 
@@ -76,42 +79,49 @@ def curves(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
 def _curve_of(subject: Subject, layers: list[str], criterion: str, seed: int) -> Iterator[Answer]:
     if len(layers) == 1:
         order = order_of(subject, layers[0], criterion, seed)
-        parts = stream_curve(subject.model, layers[0], order, subject.inputs, subject.targets, batch=FIRST_EXAMPLES)
-        for part in parts:
-            yield {
-                "order": order.tolist(),
-                "removed": part.removed.tolist(),
-                "correct": part.correct.tolist(),
-                "seen": part.n_seen,
-                "total": part.n_total,
-                "path": part.path,
-            }
+        parts = stream_curve(subject.network, layers[0], order, subject.inputs, subject.targets)
+        yield from _refined(parts, order.tolist(), len(order))
         return
     inputs, targets = subject.calibration
-    pairs = global_order(subject.model, layers, criterion, inputs, targets, seed)
+    pairs = global_order(subject.network, layers, criterion, inputs, targets, seed)
     levels = sorted({round(i * len(pairs) / GLOBAL_LEVELS) for i in range(GLOBAL_LEVELS + 1)})
-    for count in _stages(subject):
-        found = global_curve(subject.model, pairs, subject.inputs[:count], subject.targets[:count], levels=levels)
+    parts = stream_global_curve(subject.network, pairs, subject.inputs, subject.targets, levels=levels)
+    yield from _refined(parts, [], len(pairs))
+
+
+def _refined(parts: Iterator[PartialCurve], order: list[int], units: int) -> Iterator[Answer]:
+    """Each estimate once; a tick where there is none yet, so that a newer question can take the place."""
+    last = None
+    for part in parts:
+        if part is last:
+            yield {"tick": True}
+            continue
+        last = part
         yield {
-            "order": [],
-            "removed": found.removed.tolist(),
-            "correct": found.correct.tolist(),
-            "seen": count,
-            "total": len(subject.targets),
-            "path": found.path,
+            "order": order,
+            "units": units,
+            "removed": part.removed.tolist(),
+            "correct": part.correct.tolist(),
+            "seen": part.n_seen,
+            "total": part.n_total,
+            "path": part.path,
         }
 
 
 def ablation(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     """Correct answers with each single unit of a layer removed."""
     subject = subjects.at(ask["run"], float(ask["epoch"]))
-    for count in _stages(subject):
-        found = unit_ablation(subject.model, ask["layer"], subject.inputs[:count], subject.targets[:count])
+    last = None
+    for part in stream_ablation(subject.network, ask["layer"], subject.inputs, subject.targets):
+        if part is last:
+            yield {"tick": True}
+            continue
+        last = part
         yield {
-            "correct": found.correct.tolist(),
-            "dense": found.baseline,
-            "seen": count,
-            "total": len(subject.targets),
+            "correct": part.correct.tolist(),
+            "dense": part.baseline,
+            "seen": part.n_seen,
+            "total": part.n_total,
         }
 
 
@@ -150,7 +160,7 @@ def selection(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
         inputs, targets = subject.inputs[:count], subject.targets[:count]
 
         def without(removed: Sequence[int], x: torch.Tensor = inputs, y: torch.Tensor = targets) -> int:
-            return accuracy_of(subject.model, {layer: np.asarray(removed, dtype=int)}, x, y).correct
+            return accuracy_of(subject.network, {layer: np.asarray(removed, dtype=int)}, x, y).correct
 
         answer: Answer = {"units": units, "seen": count, "total": n_total, "correct": without(units)}
         answer["dense"] = without([])
@@ -171,7 +181,7 @@ def joint(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
         removed[layer] = np.sort(order[: round(float(share) * len(order))])
     n_total = len(subject.targets)
     for count in _stages(subject):
-        correct = accuracy_of(subject.model, removed, subject.inputs[:count], subject.targets[:count]).correct
+        correct = accuracy_of(subject.network, removed, subject.inputs[:count], subject.targets[:count]).correct
         yield {"correct": correct, "seen": count, "total": n_total, "removed": {k: len(v) for k, v in removed.items()}}
 
 
@@ -244,7 +254,7 @@ def _levels(n_units: int) -> list[int]:
 
 
 def _curve(subject: Subject, layer: str, order: np.ndarray, levels: list[int], count: int) -> Answer:
-    *_, part = stream_curve(subject.model, layer, order, subject.inputs[:count], subject.targets[:count], levels=levels)
+    *_, part = stream_curve(subject.network, layer, order, subject.inputs[:count], subject.targets[:count], levels=levels)
     return {
         "removed": np.asarray(part.removed).tolist(),
         "units": len(order),

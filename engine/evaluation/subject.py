@@ -4,6 +4,7 @@ import copy
 import os
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from prunescope.engine.config import RunConfig
 from prunescope.engine.custom import is_custom, load_callable
 from prunescope.engine.data import load_for
 from prunescope.engine.models import build_for
+from prunescope.engine.pruning import Network, trace
 from prunescope.engine.store import Run, Store
 from torch import nn
 
@@ -38,6 +40,11 @@ class Subject:
     targets: torch.Tensor
     calibration: tuple[torch.Tensor, torch.Tensor]
     initial: dict[str, np.ndarray]
+
+    @cached_property
+    def network(self) -> Network:
+        """The model traced once, for all that is asked about its units."""
+        return trace(self.model, self.inputs.ndim)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,11 +14,9 @@ if TYPE_CHECKING:
     from prunescope.engine.pruning.curves import Ablation as Ablation
     from prunescope.engine.pruning.curves import Curve as Curve
     from prunescope.engine.pruning.curves import Measured as Measured
-    from prunescope.engine.pruning.curves import PartialCurve as PartialCurve
     from prunescope.engine.pruning.curves import accuracy_curve as accuracy_curve
     from prunescope.engine.pruning.curves import accuracy_of as accuracy_of
     from prunescope.engine.pruning.curves import global_curve as global_curve
-    from prunescope.engine.pruning.curves import stream_curve as stream_curve
     from prunescope.engine.pruning.curves import unit_ablation as unit_ablation
     from prunescope.engine.pruning.errors import PruningError as PruningError
     from prunescope.engine.pruning.flow import Network as Network
@@ -38,6 +36,11 @@ if TYPE_CHECKING:
     from prunescope.engine.pruning.sizes import Sizes as Sizes
     from prunescope.engine.pruning.sizes import measure_size as measure_size
     from prunescope.engine.pruning.sizes import summary as summary
+    from prunescope.engine.pruning.stream import PartialAblation as PartialAblation
+    from prunescope.engine.pruning.stream import PartialCurve as PartialCurve
+    from prunescope.engine.pruning.stream import stream_ablation as stream_ablation
+    from prunescope.engine.pruning.stream import stream_curve as stream_curve
+    from prunescope.engine.pruning.stream import stream_global_curve as stream_global_curve
 
 _HOMES = {
     "CRITERIA": "criteria",
@@ -46,7 +49,8 @@ _HOMES = {
     "Curve": "curves",
     "Measured": "curves",
     "Network": "flow",
-    "PartialCurve": "curves",
+    "PartialAblation": "stream",
+    "PartialCurve": "stream",
     "PruningError": "errors",
     "Sizes": "sizes",
     "accuracy_curve": "curves",
@@ -65,7 +69,9 @@ _HOMES = {
     "remove": "removal",
     "remove_units": "removal",
     "save_mask": "masks",
-    "stream_curve": "curves",
+    "stream_ablation": "stream",
+    "stream_curve": "stream",
+    "stream_global_curve": "stream",
     "summary": "sizes",
     "trace": "flow",
     "unit_ablation": "curves",

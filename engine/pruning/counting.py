@@ -29,10 +29,7 @@ Fast = Callable[[Plan, Values, Tensor, Sequence[Span]], Iterator[tuple[Tensor, T
 
 # A margin may be wrong by more than on the few examples measured; most examples are nowhere near this.
 _HEADROOM = 32
-_PROBE_EXAMPLES = 64
 _PROBE_SPANS = 5
-# Outputs of the reader worked on at once: they should stay in a core's cache from one level to the next.
-_CACHE_BYTES = 1 << 20
 # Rows that make a matrix product worth its reading of the weights.
 _STACK_ROWS = 256
 _STACK_BYTES = 32 << 20
@@ -86,10 +83,9 @@ def _count_positive(margins: Tensor) -> Ints:
 
 
 def tolerance(plan: Plan, inputs: Tensor, targets: Tensor, spans: Sequence[Span], fast: Fast) -> float:
-    """A margin above this is decided alike by the fast and the slow way; measured on a few examples."""
+    """A margin above this is decided alike by the fast and the slow way; measured on these few examples."""
     picks = np.unique(np.linspace(0, len(spans) - 1, _PROBE_SPANS).round().astype(int))
     few = [spans[i] for i in picks]
-    inputs, targets = inputs[:_PROBE_EXAMPLES], targets[:_PROBE_EXAMPLES]
     values = plan.program.before(inputs)
     slow = torch.stack([margins_of(plan.program.after(values, plan.masks(*span)), targets) for span in few])
     quick = fast(plan, plan.program.before(quick_layout(plan, inputs)), targets, few)
@@ -221,14 +217,6 @@ def _add(layer: nn.Module, outputs: Tensor, source: Tensor, channels: Ints, sign
         axis = -1 if isinstance(layer, nn.Linear) else 1
         part, weight = _pick(source, axis, channels), _pick(layer.weight, 1, channels)
         outputs.add_(_contribution(layer, part, weight, None), alpha=sign)
-
-
-def examples_in_cache(plan: Plan, inputs: Tensor) -> int:
-    """How many examples the ways that keep a dense reader's outputs should work on at once."""
-    (node,) = plan.channels
-    values = plan.program.before(inputs[:1])
-    outputs = plan.program.modules[node.target](values[node.all_input_nodes[0]])
-    return max(1, _CACHE_BYTES // outputs.nbytes)
 
 
 def quick_layout(plan: Plan, inputs: Tensor) -> Tensor:

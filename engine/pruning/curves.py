@@ -1,16 +1,14 @@
 """Accuracy of the pruned network: at every level of an order, for each unit alone, for any mask."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from prunescope.engine.pruning.counting import Span
 from prunescope.engine.pruning.flow import Network, trace
 from prunescope.engine.pruning.interval import wilson_interval
 from prunescope.engine.pruning.plan import Ints
-from prunescope.engine.pruning.work import as_units, count, prepare
+from prunescope.engine.pruning.work import as_units, count_all, prepare
 from torch import Tensor, nn
 
 
@@ -44,16 +42,6 @@ class Curve:
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
         """95% Wilson interval of each accuracy, as an estimate for new examples."""
         return wilson_interval(self.correct, self.n_examples)
-
-
-class PartialCurve(NamedTuple):
-    """A curve over the first examples; exact when n_seen equals n_total."""
-
-    removed: Ints
-    correct: Ints
-    n_seen: int
-    n_total: int
-    path: str
 
 
 class Ablation(NamedTuple):
@@ -103,7 +91,7 @@ def accuracy_curve(
         For an unknown layer, a strange or repeated unit, units that cannot be removed exactly, inputs
         that do not fit, weights that are not finite.
     """
-    network = _with_layers(model, inputs, [layer])
+    network = with_layers(model, inputs, [layer])
     pairs = [(layer, int(unit)) for unit in as_units(order, layer)]
     return global_curve(network, pairs, inputs, targets, levels=levels, chunk=chunk)
 
@@ -119,47 +107,13 @@ def global_curve(
 ) -> Curve:
     """`accuracy_curve` for an order of (layer, unit) over several layers."""
     work = prepare(model, order, inputs, targets, levels, chunk)
-    spans = [(0, int(level)) for level in work.plan.levels]
-    correct = sum(hits for _, hits in count(work, spans, work.starts()))
     return Curve(
         removed=work.plan.levels,
-        correct=np.asarray(correct),
+        correct=count_all(work),
         n_examples=len(targets),
         path=work.path,
         group=work.plan.group,
     )
-
-
-def stream_curve(
-    model: nn.Module | Network,
-    layer: str,
-    order: Sequence[int] | Ints,
-    inputs: Tensor,
-    targets: Tensor,
-    *,
-    levels: Sequence[int] | Ints | None = None,
-    batch: int = 500,
-    seed: int = 0,
-) -> Iterator[PartialCurve]:
-    """The curve over a growing part of the examples, refined until it is exact.
-
-    The examples are taken in a random order fixed by `seed`, so that a part is a fair sample and its Wilson
-    interval means something. Closing the generator stops the work; the first part takes `batch` examples,
-    each next one up to twice as many.
-    """
-    pairs = [(layer, int(unit)) for unit in as_units(order, layer)]
-    work = prepare(_with_layers(model, inputs, [layer]), pairs, inputs, targets, levels, None)
-    shuffle = torch.randperm(len(targets), generator=torch.Generator().manual_seed(seed))
-    spans = [(0, int(level)) for level in work.plan.levels]
-    correct = np.zeros(len(spans), dtype=np.int64)
-    seen = 0
-    for rows in _growing(shuffle, batch, work.chunk):
-        index = rows.to(inputs.device)
-        part = work.on(inputs[index], targets[rows.to(targets.device)])
-        for _, hits in count(part, spans, part.starts()):
-            correct = correct + hits
-        seen += len(rows)
-        yield PartialCurve(work.plan.levels, correct.copy(), seen, len(targets), work.path)
 
 
 def unit_ablation(
@@ -171,14 +125,17 @@ def unit_ablation(
     chunk: int | None = None,
 ) -> Ablation:
     """Correct answers with each single unit of a layer removed; exact, by the curve's machinery."""
-    network = _with_layers(model, inputs, [layer])
-    ids = network.unit_ids(layer)
-    _, first, which = np.unique(ids, return_index=True, return_inverse=True)
-    pairs = [(layer, int(unit)) for unit in first]
-    work = prepare(network, pairs, inputs, targets, None, chunk, singles=True)
-    spans: list[Span] = [(0, 0), *((step, step + 1) for step in range(len(first)))]
-    correct = np.asarray(sum(hits for _, hits in count(work, spans, work.starts())))
+    network = with_layers(model, inputs, [layer])
+    pairs, which = singles(network, layer)
+    work = prepare(network, pairs, inputs, targets, chunk=chunk, singles=True)
+    correct = count_all(work)
     return Ablation(correct[1:][which], int(correct[0]), len(targets), work.path)
+
+
+def singles(network: Network, layer: str) -> tuple[list[tuple[str, int]], Ints]:
+    """One unit of each coupled group of a layer, and (units,) the group of every unit."""
+    _, first, which = np.unique(network.unit_ids(layer), return_index=True, return_inverse=True)
+    return [(layer, int(unit)) for unit in first], which.astype(np.int64)
 
 
 def accuracy_of(
@@ -190,21 +147,13 @@ def accuracy_of(
     chunk: int | None = None,
 ) -> Measured:
     """Correct answers without these units: {layer: units}, any layers together."""
-    network = _with_layers(model, inputs, removed)
+    network = with_layers(model, inputs, removed)
     pairs = [(layer, int(unit)) for layer, units in removed.items() for unit in as_units(units, layer)]
     curve = global_curve(network, pairs, inputs, targets, levels=[len(pairs)], chunk=chunk)
     return Measured(int(curve.correct[0]), curve.n_examples, curve.group)
 
 
-def _growing(rows: Tensor, first: int, most: int) -> Iterator[Tensor]:
-    start, size = 0, max(1, first)
-    while start < len(rows):
-        yield rows[start : start + size]
-        start += size
-        size = min(2 * size, max(first, most))
-
-
-def _with_layers(model: nn.Module | Network, inputs: Tensor, layers: Iterable[str]) -> Network:
+def with_layers(model: nn.Module | Network, inputs: Tensor, layers: Iterable[str]) -> Network:
     """The traced network; an unknown or unremovable layer is an error even where no unit is to go."""
     network = trace(model, inputs.ndim if isinstance(inputs, Tensor) else None)
     for layer in layers:

@@ -163,42 +163,52 @@ def as_index(channels: np.ndarray, device: torch.device) -> Tensor:
 
 
 class Footprint(NamedTuple):
-    """Bytes an example needs, about.
+    """What an example needs, about, and what the network makes of it.
 
-    passing : while it passes through the network: what is live, and a few of the largest values
-    live : what is kept of it before the readers
+    passing : bytes while it passes through the network: what is live, and a few of the largest values
+    live : bytes kept of it before the readers
+    shapes : node -> shape of its value without the examples, for every node whose value is a tensor
+    classes : number of logits
     """
 
     passing: int
     live: int
+    shapes: dict[fx.Node, torch.Size]
+    classes: int
 
 
 def footprint(program: Program, inputs: Tensor) -> Footprint:
-    """What an example needs, from two of them.
+    """What an example needs, from the first.
 
-    Raises PruningError if the network cannot read these inputs, with the network's own words.
+    Raises PruningError if the network cannot read these inputs, with the network's own words, or if its
+    output is no row of logits.
     """
-    few = inputs[:2].to(program.device)
+    one = inputs[:1].to(program.device)
     live = largest = 0
     values: Values = {}
+    shapes: dict[fx.Node, torch.Size] = {}
+    logits: Any = None
     for node in program.network.module.graph.nodes:
         if node.op == "output":
+            logits = values[node.args[0]] if isinstance(node.args[0], fx.Node) else None
             break
         try:
-            values[node] = few if node.op == "placeholder" else program.call(node, values)
+            values[node] = one if node.op == "placeholder" else program.call(node, values)
         except (RuntimeError, ValueError, IndexError) as error:
             raise PruningError(
                 f"inputs of shape {tuple(inputs.shape)} do not fit the network: {node.name!r} says {error}. "
                 "Pass (examples, …) as in training."
             ) from error
-        size = values[node].nbytes if isinstance(values[node], Tensor) else 0
-        largest = max(largest, size)
-        live += size if node in program.live else 0
+        if isinstance(values[node], Tensor):
+            shapes[node] = values[node].shape[1:]
+            largest = max(largest, values[node].nbytes)
+            live += values[node].nbytes if node in program.live else 0
         for used in node.all_input_nodes:
             if program.last_use[used] is node:
                 del values[used]
-    count = max(1, len(few))
-    return Footprint(passing=-(-(live + 4 * largest) // count), live=-(-live // count))
+    return Footprint(
+        passing=live + 4 * largest, live=live, shapes=shapes, classes=_logits(logits).shape[1]
+    )
 
 
 def upto(network: Network, node: fx.Node | None) -> Program:

@@ -1,6 +1,6 @@
 """Prepare a question about accuracy: check it, choose the way to answer it, and count chunk by chunk."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,6 @@ from prunescope.engine.pruning.counting import (
     Fast,
     Span,
     build_up,
-    examples_in_cache,
     fast_hits,
     leave_one_out,
     slow_hits,
@@ -19,7 +18,7 @@ from prunescope.engine.pruning.counting import (
 from prunescope.engine.pruning.errors import PruningError
 from prunescope.engine.pruning.flow import CONVS, Network, trace
 from prunescope.engine.pruning.plan import Ints, Plan, make_plan
-from prunescope.engine.pruning.program import footprint, upto
+from prunescope.engine.pruning.program import Footprint, footprint
 from prunescope.engine.pruning.strips import build_up_in_strips
 from torch import Tensor, nn
 
@@ -27,6 +26,9 @@ from torch import Tensor, nn
 _CHUNK_BYTES = 256 << 20
 # … and what keeps it in the last-level cache there.
 _PART_BYTES = 16 << 20
+# Outputs of the reader worked on at once: they should stay in a core's cache from one level to the next.
+_CACHE_BYTES = 1 << 20
+_PROBE_EXAMPLES = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,28 +37,23 @@ class Work:
 
     Attributes
     ----------
+    spans : the masks asked about, as spans of the plan's steps
     chunk : examples at a time
     part : examples that pass through the network at once, where they need not be a chunk
-    fast, tolerance : the fast way, if this network allows one, and the margin it decides by
+    fast : the fast way, if this network allows one
+    tolerance : the margin that the fast way decides by; None until `calibrate` measured it
     path : the name of the way, as results carry it
     """
 
     plan: Plan
+    spans: tuple[Span, ...]
     inputs: Tensor
     targets: Tensor
     chunk: int
     part: int
     fast: Fast | None
-    tolerance: float
     path: str
-
-    def starts(self) -> range:
-        """Where each chunk of examples starts."""
-        return range(0, len(self.targets), self.chunk)
-
-    def on(self, inputs: Tensor, targets: Tensor) -> "Work":
-        """The same question to other examples."""
-        return replace(self, inputs=inputs, targets=targets)
+    tolerance: float | None = None
 
 
 def prepare(
@@ -64,50 +61,51 @@ def prepare(
     order: Sequence[tuple[str, int]],
     inputs: Tensor,
     targets: Tensor,
-    levels: Sequence[int] | Ints | None,
-    chunk: int | None,
+    levels: Sequence[int] | Ints | None = None,
+    chunk: int | None = None,
     *,
     singles: bool = False,
 ) -> Work:
-    """Check a question and choose how to answer it; `singles`: each step alone, not one after another."""
+    """Check a question and choose how to answer it.
+
+    With `singles` the masks are the whole network and then each step alone, instead of the levels.
+    """
     _check_data(inputs, targets)
-    network = trace(model, inputs.ndim)
-    plan = make_plan(network, order, levels)
+    plan = make_plan(trace(model, inputs.ndim), order, levels)
     with torch.inference_mode():
         need = footprint(plan.program, inputs)
-        size = max(1, _CHUNK_BYTES // need.passing)
-        device = plan.program.device
-        logits = upto(network, None).before(inputs[:1].to(device))
-        _check_classes(targets, next(iter(logits.values())))
-        fast, path, in_cache = _choose(plan, inputs[:1].to(device), singles)
-        bound = 0.0
-        if fast is not None:
-            few = slice(0, 64)
-            spans = [(i, i + 1) for i in range(len(order))] if singles else [(0, int(v)) for v in plan.levels]
-            bound = tolerance(plan, inputs[few].to(device), targets[few].to(device), spans, fast)
-            if in_cache:
-                size = min(size, examples_in_cache(plan, inputs[few].to(device)))
-            else:  # what passes through goes in parts; what is kept is held in a few forms
-                size = max(1, _CHUNK_BYTES // (4 * need.live))
+    _check_classes(targets, need.classes)
+    fast, path, in_cache = _choose(plan, need, singles)
+    if fast is None:
+        size = _CHUNK_BYTES // need.passing
+    elif in_cache:
+        (reader,) = plan.channels
+        outputs = need.shapes[reader].numel() * inputs.element_size()
+        size = min(_CHUNK_BYTES // need.passing, _CACHE_BYTES // outputs)
+    else:  # what passes through goes in parts; what is kept is held in a few forms
+        size = _CHUNK_BYTES // (4 * need.live)
+    spans = [(0, int(level)) for level in plan.levels]
+    if singles:
+        spans = [(0, 0), *((step, step + 1) for step in range(len(order)))]
     return Work(
         plan=plan,
+        spans=tuple(spans),
         inputs=inputs,
         targets=targets,
-        chunk=min(chunk or size, len(targets)),
+        chunk=min(chunk or max(1, size), len(targets)),
         part=max(1, _PART_BYTES // need.passing),
         fast=fast,
-        tolerance=bound,
         path=path,
     )
 
 
-def _choose(plan: Plan, example: Tensor, singles: bool) -> tuple[Fast | None, str, bool]:
+def _choose(plan: Plan, need: Footprint, singles: bool) -> tuple[Fast | None, str, bool]:
     """The fastest way that this network allows, its name, and whether its examples should fit a cache."""
     readers = list(plan.channels)
     module = plan.program.modules.get(readers[0].target) if len(readers) == 1 else None
     if isinstance(module, nn.Linear):
-        source = plan.program.before(example)[readers[0].all_input_nodes[0]]
-        chain = chain_after(plan) if source.ndim == 2 and not singles else None
+        flat = len(need.shapes[readers[0].all_input_nodes[0]]) == 1
+        chain = chain_after(plan) if flat and not singles else None
         if chain is not None:
             return build_up_in_strips(chain), "linear-consumer", False
         return (leave_one_out if singles else build_up)(plan), "linear-consumer", True
@@ -117,18 +115,31 @@ def _choose(plan: Plan, example: Tensor, singles: bool) -> tuple[Fast | None, st
     return None, "prefix" if shared else "full", False
 
 
-def count(work: Work, spans: Sequence[Span], starts: range) -> Iterator[tuple[int, Ints]]:
-    """(examples, correct answers at each span) chunk by chunk."""
+def calibrate(work: Work, examples: int = _PROBE_EXAMPLES) -> Work:
+    """The same work, ready for its fast way: the margin is measured on the first examples."""
+    if work.fast is None:
+        return work
+    device, few = work.plan.program.device, slice(0, examples)
+    with torch.inference_mode():
+        inputs, targets = work.inputs[few].to(device), work.targets[few].to(device)
+        return replace(work, tolerance=tolerance(work.plan, inputs, targets, work.spans, work.fast))
+
+
+def count(work: Work, spans: Sequence[Span], examples: slice | Tensor) -> Ints:
+    """(n_spans,) correct answers among some examples; by the slow way before `calibrate`."""
     device = work.plan.program.device
-    for start in starts:
-        part = slice(start, start + work.chunk)
-        with torch.inference_mode():
-            inputs, targets = work.inputs[part].to(device), work.targets[part].to(device)
-            if work.fast is None:
-                hits = slow_hits(work.plan, work.plan.program.before(inputs), targets, spans)
-            else:
-                hits = fast_hits(work.plan, inputs, targets, spans, work.fast, work.tolerance, work.part)
-        yield len(targets), hits
+    with torch.inference_mode():
+        inputs, targets = work.inputs[examples].to(device), work.targets[examples].to(device)
+        if work.fast is None or work.tolerance is None:
+            return slow_hits(work.plan, work.plan.program.before(inputs), targets, spans)
+        return fast_hits(work.plan, inputs, targets, spans, work.fast, work.tolerance, work.part)
+
+
+def count_all(work: Work) -> Ints:
+    """(n_spans,) correct answers among all examples, chunk by chunk."""
+    ready = calibrate(work)
+    starts = range(0, len(work.targets), work.chunk)
+    return np.asarray(sum(count(ready, work.spans, slice(at, at + work.chunk)) for at in starts))
 
 
 def as_units(units: Sequence[int] | Ints, layer: str) -> Ints:
@@ -151,12 +162,9 @@ def _check_data(inputs: Tensor, targets: Tensor) -> None:
         )
 
 
-def _check_classes(targets: Tensor, logits: Tensor) -> None:
-    if not isinstance(logits, Tensor) or logits.ndim != 2:
-        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise PruningError(f"the network's output is {shape}: accuracy needs logits (examples, classes).")
+def _check_classes(targets: Tensor, classes: int) -> None:
     low, high = int(targets.min()), int(targets.max())
-    if low < 0 or high >= logits.shape[1]:
+    if low < 0 or high >= classes:
         raise PruningError(
-            f"targets: classes {low} to {high}, but the network has logits for 0 to {logits.shape[1] - 1}."
+            f"targets: classes {low} to {high}, but the network has logits for 0 to {classes - 1}."
         )

@@ -1,7 +1,5 @@
 """Every fast path against evaluating each masked network by itself, at every level."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
@@ -13,7 +11,6 @@ from prunescope.engine.pruning import (
     global_curve,
     masked,
     remove_units,
-    stream_curve,
     trace,
     unit_ablation,
 )
@@ -239,33 +236,6 @@ def test_a_curve_over_several_layers(convnet, images, zeroed):
             if step is not None:
                 twin = zeroed(twin, step[0], [step[1]], "1" if step[0] == "0" else None)
             assert curve.correct[level] == (twin(images[0]).argmax(1) == images[1]).sum()
-
-
-def test_a_stream_refines_to_the_exact_counts(mlp, images):
-    order = an_order(24)
-    parts = list(stream_curve(mlp, "1", order, *images, batch=30))
-    seen = [part.n_seen for part in parts]
-    assert seen[0] == 30
-    assert seen == sorted(set(seen))
-    assert (parts[-1].n_seen, parts[-1].n_total) == (200, 200)
-    assert parts[-1].correct.tolist() == accuracy_curve(mlp, "1", order, *images).correct.tolist()
-    assert all((a.correct <= b.correct).all() for a, b in pairwise(parts))
-
-
-def test_a_part_of_a_stream_is_a_fair_sample_of_sorted_data(mlp, images):
-    with torch.no_grad():
-        right = mlp(images[0]).argmax(1)
-    targets = right.clone()
-    targets[100:] = (right[100:] + 1) % 10  # the first half is right, the second wrong
-    first = next(stream_curve(mlp, "1", an_order(24), images[0], targets, batch=60))
-    assert 15 <= first.correct[0] <= 45
-
-
-def test_closing_a_stream_stops_it(mlp, images):
-    stream = stream_curve(mlp, "1", an_order(24), *images, batch=10)
-    next(stream)
-    stream.close()
-    assert list(stream) == []
 
 
 def test_the_model_is_left_as_it_was(convnet, images):
