@@ -52,11 +52,12 @@ def own_origin(origin: str, host_header: str) -> bool:
 
 
 def has_token() -> bool:
-    """Say whether this request carries the launch token, in the cookie or as `Authorization: Bearer`."""
+    """Say whether this request carries the launch token as `Authorization: Bearer`, or the cookie given for it."""
     settings = _settings()
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    given = bearer.strip() if scheme.lower() == "bearer" else request.cookies.get(cookie_name(settings), "")
-    return _same(given, settings.token)
+    if scheme.lower() == "bearer":
+        return _same(bearer.strip(), settings.token)
+    return _same(request.cookies.get(cookie_name(settings), ""), settings.session)
 
 
 def may_change() -> bool:
@@ -201,7 +202,7 @@ def _exchange_token(settings: Settings) -> Response:
     path = "/" + quote(request.path.lstrip("/\\"))
     response = make_response(redirect(f"{path}?{urlencode(rest)}" if rest else path, code=303))
     if _same(request.args["token"], settings.token):
-        response.set_cookie(cookie_name(settings), settings.token, httponly=True, samesite="Strict", path="/")
+        response.set_cookie(cookie_name(settings), settings.session, httponly=True, samesite="Strict", path="/")
     return response
 
 

@@ -33,7 +33,12 @@ class Settings:
     # 32 random bytes. Not in the repr, so that no log line or traceback can show it.
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
+    # What a browser keeps once it has shown the token; without one it keeps the token itself.
+    session: str = field(default="", repr=False)
+
     def __post_init__(self) -> None:
+        if not self.session:
+            object.__setattr__(self, "session", self.token)
         if len(self.token) < MIN_TOKEN or not self.token.isascii() or not self.token.isprintable():
             raise ValueError(
                 f"token: needs at least {MIN_TOKEN} printable ASCII characters, got {len(self.token)}. "

@@ -78,20 +78,24 @@ def names(text: str) -> tuple[str, ...]:
 
 def settings_from(options: argparse.Namespace) -> "Settings":
     """Build the server's settings from the flags of `add_server_flags`."""
-    from prunescope.app.settings import Settings
+    from prunescope.app.sessions import remembered_session
+    from prunescope.app.settings import Settings, is_loopback
 
+    host = options.host.strip().removeprefix("[").removesuffix("]")
     if options.read_only and options.allow_changes:
         raise Problem("--read-only and --allow-changes contradict each other: choose one.")
     try:
         return Settings(
             logdir=options.logdir,
-            host=options.host.strip().removeprefix("[").removesuffix("]"),
+            host=host,
             read_only=options.read_only,
             allow_changes=options.allow_changes,
             allowed_hosts=options.allowed_hosts,
             model=options.model,
             data=options.data,
             token=options.token if options.token is not None else secrets.token_urlsafe(32),
+            # Where others can reach the server, whoever has had the token must show the new one after a restart.
+            session=remembered_session(options.logdir) if options.token is None and is_loopback(host) else "",
         )
     except ValueError as error:
         raise Problem(f"--{error}") from None
