@@ -248,9 +248,11 @@ window.prunescope = window.prunescope || {};
   function settle(feed, settled, view) {
     const now = ps.view();
     const changes = {};
-    for (const [name, value] of Object.entries(settled)) {
-      if (now[name] !== value && now.run === view.run && now[name] === view[name]) changes[name] = value;
-    }
+    const open = (name) => now.run === view.run && now[name] === view[name] && now[name] === ps.key(name).default;
+    const entries = Object.entries(settled).filter(([name, value]) => now[name] !== value && open(name));
+    for (const [name, value] of entries) if (ps.key(name).reach === "rows") changes[name] = value;
+    // A slider that needs no server is set along with what it belongs to, and never after that.
+    if (Object.keys(changes).length) for (const [name, value] of entries) changes[name] = value;
     if (!Object.keys(changes).length) return;
     const next = { ...now, ...changes };
     feeds.set(identity(feed.name, next), feed);

@@ -82,6 +82,8 @@ window.prunescope = window.prunescope || {};
   // Changes: {key: value}. Values out of range are brought into it. `push` makes a step for the back button.
   ps.set = function (changes, { push = false } = {}) {
     const changed = [];
+    // What was chosen for one layer's graph is open again for another's.
+    if (changes.fit === -1 && ("layer" in changes || "run" in changes)) changes = { laid: -1, cut: byName.cut.default, ...changes };
     for (const [name, asked] of Object.entries(changes)) {
       let value = asked;
       if (name === "page") {

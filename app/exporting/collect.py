@@ -12,7 +12,7 @@ from prunescope.app.feeds import FEEDS
 from prunescope.app.figures.template import Rows, fill
 from prunescope.app.figures.theme import LIGHT, Theme
 from prunescope.app.rows import RowServer
-from prunescope.app.state import KEYS
+from prunescope.app.state import BY_NAME, KEYS
 from prunescope.engine.store import Run
 
 
@@ -66,7 +66,11 @@ def collect(rows: RowServer, run: Run, view: Mapping[str, Any], entry: Entry, th
         answers = getattr(feed, "answers", False)
         asked = dict(view) | ({"at": float(epochs[cursor])} if answers else {})
         computed = rows.computed(name, run, asked)
-        settled = asked | feed.settled(computed.memory)
+        # A slider keeps where it was set; all else is as the feed chose it.
+        chosen = feed.settled(computed.memory).items()
+        settled = asked | {
+            key: value for key, value in chosen if BY_NAME[key].reach != "local" or asked[key] == BY_NAME[key].default
+        }
         drawn = feed.templates(run, computed.memory, settled, theme)
         template = drawn["figures"].get(entry.figure)
         if template is None:

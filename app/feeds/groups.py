@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds.layers import snapshot
-from prunescope.app.feeds.similarity import CUTOFFS, SimilarityFeed, SimilarityMemory, cosines_of, merged
+from prunescope.app.feeds.similarity import CUTOFFS, USUAL_CUTOFF, SimilarityFeed, SimilarityMemory, cosines_of, merged
 from prunescope.app.feeds.structure import correlation_words
 from prunescope.app.feeds.words import chosen_layer, units
 from prunescope.app.figures import similarity as figures
@@ -24,7 +24,7 @@ class GroupsFeed:
     keys = ("layer", "fit", "with")
 
     def begin(self, run: Run, view: dict[str, Any]) -> SimilarityMemory:
-        return SimilarityFeed().begin(run, view | {"by": "weights"})
+        return SimilarityFeed().begin(run, view | {"by": "weights", "laid": USUAL_CUTOFF})
 
     def settled(self, memory: SimilarityMemory) -> dict[str, Any]:
         return {"layer": memory.layer.name, "fit": memory.fitted}
@@ -85,26 +85,43 @@ class CosinesFeed:
         now = snapshot(run, layer, epoch)
         if now.problem:
             nothing = np.full(side * side, np.nan)
-            yield {"matrix": nothing, "matrix_problem": "no directions at this epoch", "matrix_said": ""}
+            row = {"matrix": nothing, "matrix_problem": "no directions at this epoch", "matrix_said": ""}
+            yield row | {"matrix_names": [], "matrix_places": []}
             return
         pairs = now.pairs
         count = len(pairs.norms)
         labels = cluster_labels(pairs, min(n_clusters, count), seed=0, n_init=3)
         # Units without a direction come last, as gaps.
         full = np.full((side * block, side * block), np.nan)
-        full[:count, :count] = ordered_cosines(pairs, labels).matrix
+        ordered = ordered_cosines(pairs, labels)
+        full[:count, :count] = ordered.matrix
+        order = np.concatenate([np.flatnonzero(now.live)[ordered.order], np.flatnonzero(~now.live)])
         said = f"ordered by {n_clusters} clusters"
         if block > 1:
             said += f"; each cell the mean of {block} × {block} pairs"
-        yield {"matrix": block_means(full, block).ravel(), "matrix_problem": "", "matrix_said": said}
+        names = cell_names(order, block, units(layer)[:-1])
+        yield {
+            "matrix": block_means(full, block).ravel(),
+            "matrix_problem": "",
+            "matrix_said": said,
+            "matrix_names": names,
+            # Where each unit stands on the diagonal, by unit, so that it can be picked and found.
+            "matrix_places": [names[place] for place in np.argsort(order) // block],
+        }
 
     def templates(self, run: Run, memory: tuple[LayerInfo, int], view: dict[str, Any], theme: Any) -> dict[str, Any]:
         side, _ = matrix_side(memory[0].units)
         return {
-            "figures": {"cosines": figures.cosines(theme, side)},
+            "figures": {"cosines": figures.cosines(theme, side, units(memory[0])[:-1])},
             "texts": {"similarity-matrix": {"$": "matrix_said", "at": "epoch"}},
             "lists": {},
         }
+
+
+def cell_names(order: np.ndarray, block: int, noun: str) -> list[str]:
+    """What a row of cells stands for: a unit, or as many as a block holds."""
+    groups = [order[i : i + block] for i in range(0, len(order), block)]
+    return [f"{noun} {part[0]}" if len(part) == 1 else f"{noun}s {', '.join(map(str, part))}" for part in groups]
 
 
 def matrix_side(n_units: int) -> tuple[int, int]:

@@ -54,7 +54,7 @@ def swap_row(message: dict[str, Any]) -> dict[str, Any]:
     # At full rank the layer is what it was.
     dense = float(accuracy[-1])
     enough = enough_rank(k, accuracy)
-    said = f"{total} held-out examples, exact" if message["whole"] else f"{total} held-out examples, measuring …"
+    said = f"{total} examples, exact" if message["whole"] else f"{total} examples, measuring …"
     return {
         "k": k,
         "swap": accuracy,

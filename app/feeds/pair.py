@@ -29,10 +29,10 @@ class PairMemory:
 
 
 class PairFeed:
-    """Answers about one epoch: against epoch 0, or against the same layer of the run chosen in “With”."""
+    """Answers about one epoch: against another one, or against the same layer of the run chosen in “With”."""
 
     answers = True
-    keys = ("layer", "rank", "with")
+    keys = ("layer", "rank", "with", "than")
 
     def begin(self, run: Run, view: dict[str, Any]) -> PairMemory:
         layer = chosen_layer(run, view["layer"])
@@ -47,7 +47,7 @@ class PairFeed:
     def answer(
         self, run: Run, memory: PairMemory, view: dict[str, Any], epoch: float, evaluator: Evaluator
     ) -> Iterator[dict[str, Any]]:
-        against = epoch_of(memory.other, epoch) if view["with"] else float(run.epochs[0])
+        against = epoch_of(memory.other, epoch if view["with"] else float(view["than"]))
         here = snapshot(run, memory.layer, epoch)
         there = snapshot(memory.other, memory.other_layer, against)
         name = f"{memory.other.name}, {epoch_text(against)}" if view["with"] else epoch_text(against)

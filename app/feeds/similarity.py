@@ -33,6 +33,9 @@ MOST_UNITS = 4096
 CUTOFFS = np.round(np.linspace(0, 1, 101), 2)
 # A bin for each step of the slider, so that its counts are the histogram's.
 BINS = len(CUTOFFS) - 1
+# Where the slider begins: enough edges to see structure, few enough to see through, whatever the layer.
+EDGES_A_UNIT = 2
+USUAL_CUTOFF = 0.8
 # Steps from the places of the fitted epoch to those of epoch 0; from one epoch to the next the usual few do.
 FIRST_STEPS = 60
 # Epochs that the kernel width of activations is averaged over: each costs a run of the network.
@@ -92,7 +95,23 @@ class SimilarityFeed:
             raise ValueError(f"{layer.name} has {memory.n_units} units; the graph is drawn for up to {MOST_UNITS}.")
         if memory.by == "weights":
             memory.width = self._weights_width(run, memory)
+        if memory.laid < 0:
+            memory.laid = self._first_cutoff(run, memory)
+            memory.settled = {"cut": memory.laid}
         return memory
+
+    @staticmethod
+    def _first_cutoff(run: Run, memory: SimilarityMemory) -> float:
+        """A cutoff at which there is something to see: about two edges a unit at the fitted epoch."""
+        if memory.by == "activations":
+            return USUAL_CUTOFF
+        now = merged(run, memory, memory.fitted)
+        n = len(now.live)
+        if now.problem or now.live.sum() < 2:
+            return USUAL_CUTOFF
+        weights = edge_weights(cosines_of(now), memory.width)[np.triu_indices(n, 1)]
+        wanted = min(EDGES_A_UNIT * n, len(weights))
+        return float(np.clip(np.floor(100 * np.partition(weights, -wanted)[-wanted]) / 100, 0.05, 0.95))
 
     @staticmethod
     def _weights_width(run: Run, memory: SimilarityMemory) -> float:
@@ -109,7 +128,7 @@ class SimilarityFeed:
         return float(np.mean(known)) if known and np.mean(known) > 1e-6 else 0.0
 
     def settled(self, memory: SimilarityMemory) -> dict[str, Any]:
-        return {"layer": memory.layer.name, "fit": memory.fitted}
+        return {"layer": memory.layer.name, "fit": memory.fitted, "laid": memory.laid} | memory.settled
 
     def row(self, run: Run, memory: SimilarityMemory, index: int, epoch: float, evaluator: Evaluator) -> dict[str, Any]:
         layer = memory.layer
@@ -290,8 +309,8 @@ def node_rows(now: Snapshot, memory: SimilarityMemory) -> dict[str, Any]:
     return {
         "x": positions[:, 0],
         "y": positions[:, 1],
-        # Area grows with the norm; the smallest can still be pointed at.
-        "sizes": 4 + 12 * np.sqrt(now.norms / now.norms.max()),
+        # Area grows with the norm, in a crowd from less; the smallest can still be pointed at.
+        "sizes": 4 + 12 * min(1.0, np.sqrt(160 / memory.n_units)) * np.sqrt(now.norms / now.norms.max()),
         "norms": now.norms,
         "labels": labels,
         "group_lines": [units(memory.layer, int(count)) for count in counts],

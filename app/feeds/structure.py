@@ -125,7 +125,7 @@ def frame_rows(layer: LayerInfo, now: Snapshot) -> dict[str, Any]:
     return {
         "finding": _finding(layer, ratio, z),
         "big": f"{ratio:.2f} ×",
-        "big_error": f"± {sd:.2f}" if sd > 0 else "",
+        "big_error": f"± {sd:.2f}" if sd >= 0.005 else "± less than 0.01" if sd > 0 else "",
         "z_text": f"z = {signed(z, 0 if abs(z) >= 10 else 1)}" if np.isfinite(z) else "",
         "without_fp": now.spread_out(_change(each.frame_potential, found.frame_potential)),
         "without_ip": now.spread_out(_change(each.mean_abs_inner_product, found.mean_abs_inner_product)),

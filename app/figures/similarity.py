@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from prunescope.app.figures.pieces import LOW, colour_bar, corner, line, middle, picked_units, upright, wrapped
 from prunescope.app.figures.template import SAME_WEIGHT, ref, sentence
-from prunescope.app.figures.theme import PERCENT, SYMBOLS, Theme, axis, base_layout, cluster_colour
+from prunescope.app.figures.theme import PERCENT, SYMBOLS, Theme, axis, base_layout, cluster_colour, label
 
 __all__ = [
     "SAME_WEIGHT",
@@ -121,24 +121,32 @@ def weight_distribution(theme: Theme, bins: int) -> dict[str, Any]:
         "name": "pairs",
         "x": (edges[1:] + edges[:-1]) / 2,
         "y": ref("counts"),
-        "width": 0.86 / bins,
+        # Side by side: gaps of half a pixel would flicker.
+        "width": 1 / bins,
         "marker": {"color": theme.data[0], "opacity": 0.86, "line": {"width": 0}},
         "hovertemplate": "around %{x:.2f}: %{y:.1%} of pairs<extra></extra>",
     }
     above = line("at least", edges, ref("reverse_cdf"), theme.data[1], hover="%{y:.1%} of pairs", yaxis="y2")
     right = axis(
-        theme, "", overlaying="y", side="right", range=[0, 1.04], tickformat=PERCENT, showgrid=False, dtick=0.5
+        theme,
+        "at least that",
+        overlaying="y",
+        side="right",
+        range=[0, 1.04],
+        tickformat=PERCENT,
+        showgrid=False,
+        dtick=0.5,
     )
-    right["tickfont"]["color"] = theme.data[1]
-    labels = [("pairs with at least this weight →", theme.data[1]), ("grey: orthogonal pair", theme.null)]
+    right["tickfont"]["color"] = right["title"]["font"]["color"] = theme.data[1]
+    place = {"x": ref("orthogonal"), "xref": "x", "y": 1, "yref": "paper", "yanchor": "top", "xanchor": "left"}
     return {
         "data": [bars, above],
         "layout": base_layout(
             theme,
             bargap=0,
-            margin={"l": 52, "r": 44, "t": 12, "b": 44},
+            margin={"l": 52, "r": 60, "t": 12, "b": 44},
             shapes=[upright(CUTOFF, theme.accent), upright(ref("orthogonal"), theme.null, "solid")],
-            annotations=corner(theme, labels, step=LOW),
+            annotations=[label(theme, "orthogonal", theme.null, **place)],
             xaxis=axis(theme, "edge weight", range=[0, 1], showgrid=False),
             yaxis=axis(theme, "pairs", tickformat=PERCENT, rangemode="tozero"),
             yaxis2=right,
@@ -175,27 +183,37 @@ def group_sizes(theme: Theme, stops: int, noun: str) -> dict[str, Any]:
     }
 
 
-def cosines(theme: Theme, side: int) -> dict[str, Any]:
-    """Cosines of all pairs, units of a cluster side by side."""
+def cosines(theme: Theme, side: int, noun: str) -> dict[str, Any]:
+    """Cosines of all pairs, units of a cluster side by side; units are picked, and found, on the diagonal."""
+    heat = {
+        "type": "heatmap",
+        "name": "cosine",
+        "x": ref("matrix_names"),
+        "y": ref("matrix_names"),
+        "z": ref("matrix", shape=[side, side]),
+        "zmin": -1,
+        "zmax": 1,
+        "colorscale": [[0, theme.data[1]], [0.5, theme.panel], [1, theme.data[0]]],
+        "colorbar": colour_bar(theme, "cosine", len=0.9, tickvals=[-1, 0, 1]),
+        "hovertemplate": "%{y}<br>%{x}<br>cosine %{z:.2f}<extra></extra>",
+    }
+    dots = {"size": 9, "color": theme.data[0], "opacity": 0, "line": {"width": 0}}
+    points = picked_units(theme, "matrix_places", "matrix_places", noun, **dots)
+    points[0]["hovertemplate"] = f"{noun} %{{text}}<extra></extra>"
     return {
-        "data": [
-            {
-                "type": "heatmap",
-                "name": "cosine",
-                "z": ref("matrix", shape=[side, side]),
-                "zmin": -1,
-                "zmax": 1,
-                "colorscale": [[0, theme.data[1]], [0.5, theme.panel], [1, theme.data[0]]],
-                "colorbar": colour_bar(theme, "cosine", len=0.9, tickvals=[-1, 0, 1]),
-                "hovertemplate": "cosine %{z:.2f}<extra></extra>",
-            }
-        ],
+        "data": [heat, *points],
         "layout": base_layout(
             theme,
             margin={"l": 8, "r": 8, "t": 8, "b": 8},
             annotations=[middle(theme, ref("matrix_problem"))],
-            xaxis={"visible": False, "constrain": "domain"},
-            yaxis={"visible": False, "autorange": "reversed", "scaleanchor": "x", "constrain": "domain"},
+            xaxis={"type": "category", "visible": False, "constrain": "domain"},
+            yaxis={
+                "type": "category",
+                "visible": False,
+                "autorange": "reversed",
+                "scaleanchor": "x",
+                "constrain": "domain",
+            },
         ),
     }
 

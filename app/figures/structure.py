@@ -8,6 +8,7 @@ from prunescope.app.figures.theme import DASHES, Theme, axis, base_layout, blend
 
 MEASURES = {"without_fp": "change of FP", "without_ip": "change of |cosine|", "without_raw": "change of raw FP"}
 RIDGES = 12
+MOST_LABELS = 6
 
 
 def _per_layer(theme: Theme, names: list[str], row: str, hover: str) -> list[dict[str, Any]]:
@@ -41,7 +42,20 @@ def frame_potentials(theme: Theme, names: list[str], kind: str) -> dict[str, Any
         y = axis(theme, "frame potential, × random", rangemode="normal")
         place = {"x": 0.01, "xref": "paper", "y": 1, "yref": "y", "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"}
         notes = [label(theme, "random directions", theme.null, **place)]
+    row = "fp_share" if kind == "pair" else "fp_ratio"
+    notes += _names_at_the_scrubber(theme, names, row)
     return {"data": data, "layout": base_layout(theme, yaxis=y, annotations=notes, **shared)}
+
+
+def _names_at_the_scrubber(theme: Theme, names: list[str], row: str) -> list[dict[str, Any]]:
+    """Each curve's layer, written on it; past a handful the list beside the figure tells them apart."""
+    if len(names) > MOST_LABELS:
+        return []
+    place = {"x": ref("@epoch"), "xref": "x", "yref": "y", "xanchor": "right", "yanchor": "bottom"}
+    return [
+        label(theme, f"{name} ", theme.data[i % len(theme.data)], **place, y=ref(row, col=i))
+        for i, name in enumerate(names)
+    ]
 
 
 def inner_products(theme: Theme, names: list[str]) -> dict[str, Any]:
@@ -64,6 +78,7 @@ def without_each(theme: Theme, noun: str, measure: str) -> dict[str, Any]:
         "data": picked_units(theme, "norms", measure, noun),
         "layout": base_layout(
             theme,
+            margin={"l": 66, "r": 16, "t": 12, "b": 44},
             shapes=[level(0, theme.null)],
             xaxis=axis(theme, "norm", rangemode="tozero"),
             yaxis=axis(theme, MEASURES[measure], ticksuffix=" %"),

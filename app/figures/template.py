@@ -159,7 +159,7 @@ def _part(value: Any, hole: Mapping[str, Any], local: Mapping[str, Any]) -> Any:
         return value[int(float(local.get(hole["rest"], 0)) / scale * len(value) + 0.5) :]
     if "among" in hole:
         chosen = [i for i in local.get(hole["among"], []) if 0 <= i < len(value)]
-        return np.asarray(value)[chosen]
+        return [value[i] for i in chosen] if isinstance(value, list) else np.asarray(value)[chosen]
     if "slice" in hole:
         width = len(value) // hole["of"]
         place = picked_index(float(local.get(hole["slice"], 0)) / scale, hole["of"])

@@ -48,9 +48,9 @@ HOW_TOP = parts.paragraphs(
     "Source: Sources of Redundancy in Neural Networks.",
 )
 HOW_ANGLES = parts.paragraphs(
-    "Principal angles between the spans of the r strongest input directions of the epoch shown and of epoch 0, or "
-    "of the "
-    "same layer of the run chosen in “With”, at the same epoch. Grey: mean of 8 pairs of random subspaces of r in d "
+    "Principal angles between the spans of the r strongest input directions of the epoch shown and of "
+    "another (epoch 0, unless chosen under “More controls”), or of the same layer of the run chosen in “With”, at the "
+    "same epoch. Grey: mean of 8 pairs of random subspaces of r in d "
     "dimensions. Two networks of different seeds share no order of units, but they may share a subspace.",
     "Sources: Björck & Golub 1973; Sources of Redundancy in Neural Networks.",
 )
@@ -80,7 +80,7 @@ def layout() -> html.Section:
             parts.figure_card("ranks", "Ranks over epochs", how=HOW_RANKS, size="low"),
             parts.figure_card("split", "Large and small units", note="by norm", how=HOW_SPLIT, size="low"),
             parts.figure_card(
-                "residuals", "Outside the trained subspace", note="median, middle half", how=HOW_RESIDUALS, size="low"
+                "residuals", "Outside the trained subspace", note="medians", how=HOW_RESIDUALS, size="low"
             ),
             parts.figure_card("top", "Units of largest norm", how=HOW_TOP, size="mid"),
             parts.figure_card(
@@ -109,5 +109,6 @@ def layout() -> html.Section:
                     html.Button("Refit to the newest epoch", type="button", className="small", **{"data-do": "refit"}),
                 ],
             ),
+            parts.more("than"),
         ],
     )
