@@ -13,6 +13,9 @@ from prunescope.engine.store import LayerInfo, Run
 COMPONENTS = 3
 # How near a direction counts as "along" a pattern: four of them leave chance 4 × 2 × 5° of the circle, 11 %.
 ALONG_DEGREES = 5.0
+# The basis of a larger trajectory is fitted on epochs at even distances, and says so: the server's memory is
+# bounded whatever a run holds. Every epoch is drawn all the same.
+FIT_BYTES = 256 * 2**20
 
 
 @dataclass
@@ -22,6 +25,7 @@ class TrajectoriesMemory:
     n_clusters: int
     basis: str
     fitted_until: float
+    fitted_on: tuple[int, int]
     components: np.ndarray
     mean: np.ndarray
     explained: np.ndarray
@@ -33,6 +37,15 @@ class TrajectoriesMemory:
     reach: float = 0.0
     labels: np.ndarray | None = None
     centers: np.ndarray | None = None
+
+
+def fitted_part(run: Run, layer: LayerInfo, count: int) -> np.ndarray:
+    """The first `count` snapshots, or as many of them as `FIT_BYTES` hold, both ends included."""
+    most = max(2, FIT_BYTES // (4 * layer.units * layer.fan_in))
+    if count <= most:
+        return run.trajectory(layer.name, stop=count)
+    chosen = np.linspace(0, count - 1, most).round().astype(int)
+    return np.stack([run.weights(layer.name, epoch) for epoch in run.epochs[chosen]])
 
 
 class TrajectoriesFeed:
@@ -50,7 +63,7 @@ class TrajectoriesFeed:
         until = float(epochs[-1]) if view["fit"] < 0 else float(view["fit"])
         count = max(1, int(np.searchsorted(epochs, until, side="right")))
         plane = layer.fan_in == 2
-        trajectory = run.trajectory(layer.name)[:count]
+        trajectory = fitted_part(run, layer, count)
         if plane:
             components, mean = np.eye(2), np.zeros(2)
             explained = np.full(2, np.nan)
@@ -63,6 +76,7 @@ class TrajectoriesFeed:
             n_clusters=min(int(view["k"]), layer.units),
             basis=view["basis"],
             fitted_until=float(epochs[count - 1]),
+            fitted_on=(len(trajectory), count),
             components=components,
             mean=mean,
             explained=explained,
@@ -141,8 +155,10 @@ class TrajectoriesFeed:
 
     @staticmethod
     def _basis_words(memory: TrajectoriesMemory) -> str:
+        used, there = memory.fitted_on
+        which = "all weight vectors" if used == there else f"the weight vectors of {used} of {there} snapshots"
         return {
-            "all": f"all weight vectors of epochs 0 to {memory.fitted_until:g}",
+            "all": f"{which} of epochs 0 to {memory.fitted_until:g}",
             "first": "the weight vectors of epoch 0",
             "last": f"the weight vectors of epoch {memory.fitted_until:g}",
         }[memory.basis]

@@ -139,12 +139,12 @@ class Run:
         """
         return self._reporting(lambda: self._rows_of(layer, self._key(epoch), self._key(epoch)))[0]
 
-    def trajectory(self, layer: str, start: int = 0) -> NDArray[np.float32]:
-        """Weight vectors of one layer at ``epochs[start:]``, shape (epochs, units, fan_in).
+    def trajectory(self, layer: str, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        """Weight vectors of one layer at ``epochs[start:stop]``, shape (epochs, units, fan_in).
 
         One query for all rows, then each file straight into its place in the result.
         """
-        return self._reporting(lambda: self._trajectory(layer, start))
+        return self._reporting(lambda: self._trajectory(layer, start, stop))
 
     def metrics(self) -> dict[str, NDArray[np.float64]]:
         """Name → values over `epochs`, nan where an epoch has none."""
@@ -262,9 +262,9 @@ class Run:
             raise EpochNotFound(f"{self.id}: no snapshot of epoch {epoch:g}; there are {known}")
         return key
 
-    def _trajectory(self, layer: str, start: int) -> NDArray[np.float32]:
+    def _trajectory(self, layer: str, start: int, stop: int | None) -> NDArray[np.float32]:
         self._catch_up()
-        wanted = [epoch for epoch, _ in self._rows[start:]]
+        wanted = [epoch for epoch, _ in self._rows[start:stop]]
         if not wanted:
             info = self.layer(layer)
             return np.empty((0, info.units, info.fan_in), np.float32)

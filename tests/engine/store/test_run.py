@@ -18,6 +18,7 @@ def test_a_trajectory_is_all_weights_stacked(store, record, tensors, layers, lay
     slow = np.stack([tensors(epoch)[f"{layer}.weight"].reshape(info.units, -1) for epoch in range(6)])
     assert np.array_equal(run.trajectory(layer), slow)
     assert np.array_equal(run.trajectory(layer, 4), slow[4:])
+    assert np.array_equal(run.trajectory(layer, 1, stop=3), slow[1:3])
     assert np.array_equal(run.weights(layer, 2), slow[2])
     assert run.trajectory(layer, 6).shape == (0, info.units, info.fan_in)
     assert run.trajectory(layer).dtype == np.float32
