@@ -105,15 +105,21 @@ def to_bytes(job: Job) -> bytes:
     """The whole state of a job, readable with ``weights_only=True``."""
     parts = {name: part.read(job) for name, part in PARTS.items()}
     buffer = io.BytesIO()
-    torch.save({"format": FORMAT, "threads": torch.get_num_threads(), "parts": parts}, buffer)
+    around = {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
+    torch.save({"format": FORMAT, **around, "parts": parts}, buffer)
     return buffer.getvalue()
 
 
-def from_bytes(job: Job, payload: bytes) -> None:
+def from_bytes(job: Job, payload: bytes) -> str:
     """Put a saved state into a fresh job of the same config.
 
     The number of threads is part of it: sums split among other numbers of threads
     round differently.
+
+    Returns
+    -------
+    str
+        The version of torch that saved it: another one may round differently.
 
     Raises
     ------
@@ -129,3 +135,4 @@ def from_bytes(job: Job, payload: bytes) -> None:
     torch.set_num_threads(saved["threads"])
     for name, part in PARTS.items():
         part.restore(job, saved["parts"][name])
+    return str(saved.get("torch", torch.__version__))

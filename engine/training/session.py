@@ -77,13 +77,12 @@ def work(writer: RunWriter, config: RunConfig, control: Control, on_epoch: OnEpo
             start = read_start(writer.path) or Start()
             begin_from(job, start)
             saved = writer.load_checkpoint()
-            if saved is not None:
-                from_bytes(job, saved[1])
+            saved_by = torch.__version__ if saved is None else from_bytes(job, saved[1])
             layers = [
                 replace(layer, dtype=config.record_dtype) for layer in unit_layers(job.model, config.layers)
             ]
             writer.declare(layers, total_epochs=config.epochs, meta=describe(job))
-            writer.set_state("running")
+            writer.set_state("running", other_version(saved_by))
             finished = fit(job, Journal(writer, job, on_epoch, keep=start.keep), control)
         if finished:
             writer.set_state("done")
@@ -139,6 +138,13 @@ def begin_from(job: Job, start: Start) -> None:
                 raise ValueError(f"start weights {name}: shape {array.shape}, and the network has {there}.")
             state[name].copy_(torch.from_numpy(array))
     set_masks(job, {name: torch.from_numpy(mask) for name, mask in start.masks.items()})
+
+
+def other_version(saved_by: str) -> str:
+    """What to say when a run goes on under another torch than the one that saved its state."""
+    if saved_by == torch.__version__:
+        return ""
+    return f"goes on with torch {torch.__version__}, and was saved by {saved_by}: not bit for bit the same training"
 
 
 def in_one_line(error: BaseException) -> str:

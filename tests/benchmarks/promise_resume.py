@@ -143,7 +143,8 @@ def resume(store: Store, full: bool) -> None:
             tally.other_snapshots.append(f"{run.id}: {run.status} {found[:3]}")
         store.delete(run.id)
         done.append(number)
-        progress(f"{len(done)} of {count} runs killed and resumed")
+        unequal = len(tally.other_states) + len(tally.other_snapshots)
+        progress(f"{len(done)} of {count} runs resumed after {tally.kills} kills, {unequal} unequal")
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(trial, range(count)))
@@ -172,5 +173,5 @@ def one_engine(store: Store, full: bool) -> None:
         outputs = [worker.communicate()[0] for worker in workers]
         sound = all(worker.returncode == 0 for worker in workers) and store.run(run_id).status == "done"
         alone += sound and sum("epoch 1 " in output for output in outputs) == 1
-        progress(f"one engine a run: {number + 1} of {rounds}")
+        progress(f"one engine a run: {alone} of {number + 1} rounds")
     row(f"one engine a run ({rounds} × {starters} starts)", "one trains", f"{alone} of {rounds}", alone == rounds)

@@ -151,6 +151,17 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(capricious, store, con
     assert_same_run(finished, train(config, store))
 
 
+def test_a_run_that_goes_on_under_another_torch_says_so(store, config, monkeypatch):
+    began_with = torch.__version__
+    stopped = train(config, store, on_epoch=stop_at(store, 1.0))
+    monkeypatch.setattr(torch, "__version__", "99.0")
+    said = []
+    train_run(store, stopped.id, on_epoch=lambda *_: said.append(store.run(stopped.id).head.message))
+    assert said[0] == (
+        f"goes on with torch 99.0, and was saved by {began_with}: not bit for bit the same training"
+    )
+
+
 def test_a_stop_that_an_earlier_process_never_read_does_not_end_the_resumed_one(store, config):
     stopped = train(config, store, on_epoch=stop_at(store, 1.0))
     stopped.request("stop")
@@ -181,7 +192,7 @@ def test_a_run_that_recomputes_other_numbers_says_so(store, config, monkeypatch)
         return made
 
     monkeypatch.setattr(session, "new_job", unlike)
-    monkeypatch.setattr(session, "from_bytes", lambda made, payload: None)
+    monkeypatch.setattr(session, "from_bytes", lambda made, payload: torch.__version__)
     with pytest.raises(Exception, match="not deterministic"):
         train_run(store, stopped.id)
     assert store.run(stopped.id).status == "failed"
