@@ -28,6 +28,7 @@ def test_the_demo_shows_a_first_figure_moves_by_itself_and_ends_with_its_server(
 
 def test_closing_the_demo_ends_its_training_and_keeps_what_was_recorded(server, wait):
     (run,) = server.store.runs()
+    wait(lambda: len(run.epochs) >= 2, "two epochs recorded")
     server.stop()
     wait(lambda: run.status in ("stopped", "interrupted"), "the demo's training ended")
     assert len(run.epochs) >= 2
