@@ -100,9 +100,15 @@ class PlainDisk(diskcache.Disk):
         # Stock names scatter over 65,536 folders: two mkdirs a file, and twice the work to make them durable.
         if self._left == 0:
             self._shard, self._left = f"{secrets.token_hex(1)}/{secrets.token_hex(1)}", _FILES_A_FOLDER
-            Path(self._directory, self._shard).mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_shard()
         self._left -= 1
         return f"{self._shard}/{secrets.token_hex(14)}.val"
+
+    def _make_shard(self) -> None:
+        """Make the folder of the next files; not the store itself, when somebody removed the run."""
+        folder = Path(self._directory, self._shard)
+        for part in (folder.parent, folder):
+            part.mkdir(mode=0o700, exist_ok=True)
 
     def _write_record(self, name: str, record: Record) -> None:
         path = Path(self._directory, name)
@@ -110,7 +116,7 @@ class PlainDisk(diskcache.Disk):
         try:
             handle = os.open(path, flags, 0o600)
         except FileNotFoundError:  # diskcache removes folders that became empty
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_shard()
             handle = os.open(path, flags, 0o600)
         self.written.append(name)
         try:

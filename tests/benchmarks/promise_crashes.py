@@ -1,17 +1,19 @@
 """Promises kept under kill -9, under many writers and under one that stands still."""
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
 from promise_table import row
-from prunescope.engine.store import Run, RunLocked, Store, StoreError
+from prunescope.engine.store import Run, Store, StoreError
 
 WRITER = """
     import os, signal, sys
@@ -200,25 +202,35 @@ def one_writer(store: Store, full: bool) -> None:
     )
 
 
-def stopped_holder(store: Store, full: bool) -> None:
-    """A stopped writer hangs nobody, and is called what it is."""
+def committing(store: Store) -> tuple[str, subprocess.Popen[str]]:
+    """A run, and a process that has committed five epochs of it and goes on."""
     run_id = store.create_run({})
     process = start(store, run_id)
     assert process.stdout
     while int(process.stdout.readline()) < 5:
         pass
+    return run_id, process
+
+
+def slowest(*calls: Callable[[], object]) -> float:
+    """Seconds that the slowest of these calls took, whether it was refused or not."""
+    worst = 0.0
+    for call in calls:
+        begun = time.monotonic()
+        with suppress(StoreError):
+            call()
+        worst = max(worst, time.monotonic() - begun)
+    return worst
+
+
+def stopped_holder(store: Store, full: bool) -> None:
+    """A stopped writer hangs nobody, and is called what it is; nor does a folder that is gone."""
+    run_id, process = committing(store)
     process.send_signal(signal.SIGSTOP)
     stopped = time.monotonic()
-    worst = 0.0
-    for act in (
-        lambda: store.writer(run_id),
-        lambda: store.delete(run_id),
-        lambda: store.run(run_id).verify(),
-    ):
-        begun = time.monotonic()
-        with suppress(RunLocked):
-            act()
-        worst = max(worst, time.monotonic() - begun)
+    worst = slowest(
+        lambda: store.writer(run_id), lambda: store.delete(run_id), lambda: store.run(run_id).verify()
+    )
     while store.run(run_id).status != "not responding" and time.monotonic() - stopped < 20:
         time.sleep(0.05)
     late = time.monotonic() - stopped
@@ -226,3 +238,22 @@ def stopped_holder(store: Store, full: bool) -> None:
     process.communicate()
     row("no call hangs behind a stopped writer", "≤ 6 s", f"{worst:.2f} s at worst", worst <= 6)
     row("a stopped writer is shown as not responding", "≤ 6 s", f"{late:.1f} s", late <= 6)
+
+    run_id, process = committing(store)
+    run = store.run(run_id)
+    while run.path.exists():  # its writer still puts files there
+        shutil.rmtree(run.path, ignore_errors=True)
+    worst = slowest(
+        lambda: (run.status, run.epochs, run.version, run.error, run.log_tail()),
+        lambda: run.weights("fc", 0),
+        run.verify,
+        store.runs,
+        lambda: store.run(run_id),
+        lambda: store.writer(run_id),
+        lambda: store.delete(run_id),
+        lambda: run.request("stop"),
+        lambda: process.wait(10),
+    )
+    process.kill()
+    process.communicate()
+    row("no call hangs on a removed folder, and its writer ends", "≤ 6 s", f"{worst:.2f} s at worst", worst <= 6)

@@ -1,6 +1,7 @@
 """Writing: whole snapshots, nothing overwritten, and what the head says."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -307,3 +308,11 @@ def test_a_writer_refuses_a_database_without_its_head(store, record):
         store.writer(run_id)
     with pytest.raises(RunDamaged, match="head"):  # and not: locked by the first try
         store.writer(run_id)
+
+
+def test_a_run_that_was_removed_is_an_error_and_does_not_come_back(writer, run, tensors):
+    writer.commit(0, tensors(0), {})
+    shutil.rmtree(run.path)
+    with pytest.raises(StoreError, match="cannot save epoch 1"):
+        writer.commit(1, tensors(1), {})
+    assert not run.path.exists()
