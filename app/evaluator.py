@@ -4,12 +4,15 @@ import contextlib
 import itertools
 import json
 import queue
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
+
+from prunescope.engine.evaluation.answered import answerer, ask
 
 
 class EvaluatorError(ValueError):
@@ -25,6 +28,7 @@ class Evaluator:
     """
 
     def __init__(self, logdir: Path, *, model: str | None = None, data: str | None = None):
+        self._logdir = logdir
         self._command = [sys.executable, "-m", "prunescope.engine.evaluation.service", "--logdir", str(logdir)]
         for flag, value in (("--model", model), ("--data", data)):
             if value is not None:
@@ -43,6 +47,10 @@ class Evaluator:
         EvaluatorError
             If the question cannot be answered, or the process ended.
         """
+        elsewhere = self._answerer(details.get("run"))
+        if elsewhere is not None:
+            yield from _parts(ask(*elsewhere, {"ask": question, "priority": priority} | details))
+            return
         number = next(self._numbers)
         inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._waiting[number] = inbox
@@ -62,6 +70,12 @@ class Evaluator:
             self._waiting.pop(number, None)
             if not finished:
                 self._send({"id": number, "cancel": True}, start=False)
+
+    def _answerer(self, run: object) -> tuple[socket.socket, str] | None:
+        """The training loop that answers for a run itself, if it does and still runs."""
+        if not isinstance(run, str) or not run or Path(run).name != run:
+            return None
+        return answerer(self._logdir / run)
 
     def close(self) -> None:
         with self._lock:
@@ -120,3 +134,12 @@ class Evaluator:
                     pipe.close()
         for inbox in list(self._waiting.values()):
             inbox.put({"error": f"The evaluator ended (exit code {code}). Ask again: it is started anew."})
+
+
+def _parts(messages: Generator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    with contextlib.closing(messages):
+        for message in messages:
+            if "error" in message:
+                raise EvaluatorError(message["error"])
+            if "part" in message:
+                yield message["part"]

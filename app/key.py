@@ -6,7 +6,7 @@ from typing import Any, Literal
 # Room for a long selection of units; an address beyond a few thousand characters is cut by some programs.
 TEXT_LENGTH = 4000
 
-Kind = Literal["text", "number", "choice", "flag", "run", "option"]
+Kind = Literal["text", "number", "choice", "flag", "run", "option", "several"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,9 @@ class Key:
             return int(value) if value == int(value) else value
         if self.kind == "choice":
             return raw if raw in dict(self.choices) else self.default
+        if self.kind == "several":
+            known = [part for part in dict.fromkeys(raw.split(",")) if part in dict(self.choices)]
+            return ",".join(known[: int(self._high)])
         return raw[:TEXT_LENGTH]
 
     @property

@@ -77,6 +77,7 @@ def page(settings: Any) -> html.Div:
         "feeds": {name: list(feed.keys) for name, feed in FEEDS.items()},
         "answers": [name for name, feed in FEEDS.items() if getattr(feed, "answers", False)],
         "whole": [name for name, feed in FEEDS.items() if getattr(feed, "whole", False)],
+        "redrawn": {name: feed.redrawn for name, feed in FEEDS.items() if hasattr(feed, "redrawn")},
         "titles": PAGES,
         "pdf": pdf.available(),
     }

@@ -34,6 +34,8 @@ class Feed(Protocol):
     keys: tuple[str, ...]
     # Optional: ``ahead`` — a row can be computed before those between it and the first, on a copy of the memory;
     # ``answers`` — asked about one epoch, each row replaces the one before (``answer`` instead of ``row``);
+    # where a row has a true ``partial``, a whole picture of another epoch is kept until it is whole as well;
+    # ``redrawn`` — keys of rows elsewhere that change how this feed is drawn;
     # ``measured`` — ``row`` is handed the evaluator as well; ``whole`` — about many runs: only ``keys`` and ``look``,
     # which yields complete answers (figures without holes, texts, lists, ``options`` of the page's own choices).
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from flask import Flask, Response, request
 from prunescope.app.evaluator import Evaluator
+from prunescope.app.feeds.joint import read_shares
+from prunescope.app.feeds.pruning import pruned_together
 from prunescope.app.feeds.selection import redundant_units
 from prunescope.app.feeds.words import chosen_layer
 from prunescope.app.guard import problem
@@ -46,19 +48,20 @@ def register(server: Flask, store: Store, evaluator: Evaluator) -> None:
             run = store.run(view["run"])
             layer = chosen_layer(run, view["layer"])
             epoch = request.args.get("epoch", -1.0, type=float)
-            count = min(round(float(view["frac"]) / 100 * layer.units), layer.units - 1)
+            scope = str(view["scope"])
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "file"
-                list(
-                    evaluator.ask(
-                        "take_away", run=run.id, layer=layer.name, epoch=epoch, criterion=view["crit"],
-                        count=count, kind=kind, path=str(path),
-                    )
-                )  # fmt: skip
+                asked = {
+                    "scope": scope, "layer": layer.name, "layers": pruned_together(run), "criterion": view["crit"],
+                    "share": float(view["frac"]) / 100, "shares": read_shares(view["mix"], run),
+                }  # fmt: skip
+                *_, told = evaluator.ask("take_away", run=run.id, epoch=epoch, kind=kind, path=str(path), **asked)
                 data = path.read_bytes()
         except (ValueError, StoreError, OSError) as error:
             return problem(422, str(error))
-        name = f"{run.id}_{layer.name}_epoch-{epoch:g}_{kind}_{count}-removed{TAKE_AWAY[kind]}"
+        where = layer.name if scope == "layer" else "all-layers" if scope == "all" else "layers"
+        count = sum(told["removed"].values())
+        name = f"{run.id}_{where}_epoch-{epoch:g}_{kind}_{count}-removed{TAKE_AWAY[kind]}"
         return Response(
             data, mimetype="application/octet-stream", headers={"Content-Disposition": f'attachment; filename="{name}"'}
         )

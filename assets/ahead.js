@@ -54,7 +54,7 @@ window.prunescope = window.prunescope || {};
       return behind.stopped ? `Stopped at ${count}.` : `Computed ${count} …`;
     }
     if (stopped.length) return "Stopped.";
-    if (!first.epochs.length) return first.busy ? (answers(first) ? "Measuring … the first time, the evaluator takes some seconds to start." : "Computing …") : "Waiting for the first snapshot …";
+    if (!first.epochs.length) return first.busy ? (answers(first) ? (ps.measured ? "Measuring …" : "Measuring … the first time, PyTorch takes some seconds to start.") : "Computing …") : "Waiting for the first snapshot …";
     return slow.length ? (slow.some(answers) ? "Measuring …" : "Computing …") : "";
   };
 

@@ -93,6 +93,25 @@ window.prunescope = window.prunescope || {};
     return [el("div", { class: "control" }, el("div", { class: "control-head" }, el("label", { for: id }, key.label)), select), follow];
   }
 
+  // Some of many: what is chosen stands as buttons that take it out again, the rest is offered below.
+  function several(key, el) {
+    const id = `control-${key.name}-${counter++}`;
+    const names = Object.fromEntries(key.choices);
+    const now = () => ps.view()[key.name].split(",").filter(Boolean);
+    const chosen = el("div", { class: "chosen" });
+    const select = el("select", { id, onchange: () => { ps.set({ [key.name]: [...now(), select.value].join(",") }); } });
+    const follow = (value) => {
+      const have = value.split(",").filter(Boolean);
+      chosen.replaceChildren(...have.map((one) => el("button", { type: "button", class: "small", "aria-label": `Take out ${names[one]}`,
+        onclick: () => ps.set({ [key.name]: now().filter((other) => other !== one).join(",") }) }, `${names[one]} ×`)));
+      const left = key.choices.filter(([one]) => !have.includes(one));
+      select.replaceChildren(el("option", { value: "" }, have.length >= key.maximum ? `${key.maximum} are enough` : "add one …"), ...left.map(([one, words]) => el("option", { value: one }, words)));
+      select.disabled = have.length >= key.maximum;
+      select.value = "";
+    };
+    return [el("div", { class: "control" }, el("div", { class: "control-head" }, el("label", { for: id }, key.label)), chosen, select), follow];
+  }
+
   function flag(key, el) {
     const input = el("input", { type: "checkbox", role: "switch", onchange: () => ps.set({ [key.name]: input.checked }) });
     return [el("label", { class: "control switch" }, input, key.label), (value) => { input.checked = value; }];
@@ -103,6 +122,7 @@ window.prunescope = window.prunescope || {};
     if (key.kind === "flag") return flag(key, ps.el);
     if (key.kind === "run") return runPick(key, ps.el);
     if (key.kind === "option") return optionPick(key, ps.el);
+    if (key.kind === "several") return several(key, ps.el);
     return (key.choices.length > 3 ? choice : segments)(key, ps.el);
   }
 

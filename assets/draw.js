@@ -42,7 +42,8 @@ window.prunescope = window.prunescope || {};
   // The view as holes see it: the selected units of the layer as a list.
   ps.locals = function () {
     const view = ps.view();
-    return { ...view, sel: view.sel ? view.sel.split(",").map(Number).filter(Number.isInteger) : [] };
+    const mixed = Object.entries(ps.shares()).map(([layer, share]) => ["mix:" + layer, share]);
+    return { ...view, ...Object.fromEntries(mixed), sel: view.sel ? view.sel.split(",").map(Number).filter(Number.isInteger) : [] };
   };
 
   ps.pageFeeds = (page) => page.dataset.feed.split(" ");
@@ -60,14 +61,31 @@ window.prunescope = window.prunescope || {};
     const local = ps.locals();
     const boxes = ps.visibleFigures(page);
     for (const feed of feeds) {
-      if (!feed.epochs.length) continue;
+      if (!feed.epochs.length) { quieten(page, boxes, feed); continue; }
       const cursor = ps.cursor(feed);
       fillTexts(feed, cursor, local);
-      for (const box of boxes) if (feed.figures[box.dataset.figure]) attempt(box, feed, cursor, local);
+      for (const box of boxes) {
+        if (!feed.figures[box.dataset.figure]) continue;
+        attempt(box, feed, cursor, local);
+        box.dataset.feed = feed.name;
+        box.classList.remove("is-stale");
+      }
+      texted.set(feed.name, [...Object.keys(feed.texts), ...Object.keys(feed.lists)]);
+      if (feed === feeds[0]) page.dataset.shows = ps.view().run;
     }
     for (const box of boxes) box.classList.toggle("is-unused", feeds[0].epochs.length > 0 && !feeds.some((feed) => feed.figures[box.dataset.figure]));
     const feed = feeds[0];
     if (feed.epochs.length && page === pageElement()) document.documentElement.dataset.drawn = `${feed.name} ${feed.epochs[ps.cursor(feed)]} ${feed.known ?? feed.epochs.length}`;
+  }
+
+  // What answers an older question must not look like the answer to this one: its words go, its figures stand back.
+  const texted = new Map();
+  function quieten(page, boxes, feed) {
+    for (const id of texted.get(feed.name) || []) {
+      const element = document.getElementById(id);
+      if (element && page.contains(element) && element.tagName !== "UL") element.textContent = "";
+    }
+    for (const box of boxes) if (box.dataset.feed === feed.name) box.classList.add("is-stale");
   }
 
   // A figure that cannot be drawn says so in its place, and the others are drawn all the same.
@@ -88,7 +106,9 @@ window.prunescope = window.prunescope || {};
     const text = failed ? failed.error : told;
     if (note.textContent !== text) note.textContent = text;
     note.classList.toggle("is-error", Boolean(failed));
-    page.classList.toggle("is-empty", !feeds[0].epochs.length);
+    // Controls stay while another question is worked on; of another run there is nothing yet.
+    page.classList.toggle("is-empty", !feeds[0].epochs.length && page.dataset.shows !== ps.view().run);
+    page.classList.toggle("is-waiting", !feeds[0].epochs.length && !feeds[0].error);
   }
 
   // A sentence that needs two lines at one epoch and one at the next would move all figures: it keeps the room it has had.

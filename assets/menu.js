@@ -121,7 +121,7 @@ window.prunescope = window.prunescope || {};
     const plot = box.querySelector(".plot");
     if (drawn && plot.data.some((trace) => trace.meta && trace.meta.select && trace.type !== "scatter3d")) {
       const on = plot.dataset.drag === "lasso";
-      list.push(["Select units (lasso)", () => { plot.dataset.drag = on ? "zoom" : "lasso"; ps.requestDraw(); }, on]);
+      list.push(["Select units (lasso)", () => ps.lasso(id), on]);
     }
     if (drawn) list.push(["Data", () => table(box)]);
     if (drawn && ps.offline) list.push(...["svg", "png"].map((format) => [`Save ${format.toUpperCase()}`, fail(() => screenImage(box, format))]),

@@ -75,11 +75,16 @@ window.prunescope = window.prunescope || {};
 
   function settings(feedName, view) { return [whole(feedName) ? feedName : view.run, ...keysOf(feedName).map((name) => view[name])].join("\u0001"); }
 
-  // What to draw while an answer is on its way: the last one to the same question about another epoch.
+  // What to draw while an answer is on its way: the last one to the same question about another epoch, which says so.
+  // Who follows a training keeps a whole picture until the next one is whole; who asks by hand sees the first answer.
   ps.standIn = function (feedName, feed) {
-    if (!answers(feedName) || feed.epochs.length || feed.error) return feed;
+    if (!answers(feedName) || feed.error) return feed;
+    const mine = feed.columns.get("partial");
+    const whole = feed.epochs.length > 0 && !(mine && mine.row(0));
+    if (whole || (feed.epochs.length && !ps.view().follow)) return feed;
     const wanted = settings(feedName, ps.view());
-    const older = [...feeds.values()].filter((one) => one.name === feedName && one.epochs.length && one.asked === wanted);
+    const older = [...feeds.values()].filter((one) => one !== feed && one.name === feedName && one.epochs.length && one.asked === wanted
+      && !(one.columns.get("partial") || { row: () => 0 }).row(0));
     return older.sort((a, b) => b.used - a.used)[0] || feed;
   };
 
@@ -90,8 +95,8 @@ window.prunescope = window.prunescope || {};
   }
 
   function templateKey(feedName, view) {
-    const drawn = ps.spec().keys.filter((key) => key.reach === "template" && key.pages.includes(feedName));
-    return [ps.themeNow(), ...drawn.map((key) => view[key.name])].join("\u0001");
+    const drawn = ps.spec().keys.filter((key) => key.reach === "template" && key.pages.includes(feedName)).map((key) => key.name);
+    return [ps.themeNow(), ...[...drawn, ...(ps.spec().redrawn[feedName] || [])].map((name) => view[name])].join("\u0001");
   }
 
   // Ask for what this feed lacks. Calls while one is under way are remembered and joined into one more.
@@ -138,6 +143,7 @@ window.prunescope = window.prunescope || {};
         onChange(feed);
       }
       feed.done = !feed.error;
+      if (at !== null && feed.done) ps.measured = true;
     } catch (problem) {
       if (problem.name === "AbortError") return;
       // A lost connection is told by the live badge and mends itself; what is on screen stays.

@@ -21,8 +21,10 @@ window.prunescope = window.prunescope || {};
   }
 
   ps.select = function (units) {
-    const sorted = [...new Set(units)].sort((a, b) => a - b);
-    ps.set({ sel: sorted.join(",") });
+    const sel = [...new Set(units)].sort((a, b) => a - b).join(",");
+    if (sel === ps.view().sel) return;
+    before.push(ps.view().sel);
+    ps.set({ sel });
   };
 
   ps.listenTo = function (plot) {
@@ -41,37 +43,17 @@ window.prunescope = window.prunescope || {};
     });
   };
 
-  // A slider a layer; what they say together is measured once they rest.
-  function shares() {
-    return Object.fromEntries(ps.view().mix.split(",").filter(Boolean).map((part) => [part.slice(0, part.lastIndexOf(":")), Number(part.slice(part.lastIndexOf(":") + 1))]));
-  }
-  let resting = null;
-  ps.drawMix = function (layers) {
-    const now = shares();
-    document.getElementById("mix").replaceChildren(...layers.map((layer, i) => {
-      const id = `mix-${i}`;
-      const shown = ps.el("output", { for: id });
-      const input = ps.el("input", { type: "range", id, min: 0, max: 100, step: 1, oninput: () => {
-        say();
-        clearTimeout(resting);
-        resting = setTimeout(() => ps.set({ mix: layers.map((one, j) => [one.name, document.getElementById(`mix-${j}`).value]).filter(([, share]) => Number(share) > 0).map((pair) => pair.join(":")).join(",") }), 120);
-      } });
-      input.value = now[layer.name] || 0;
-      function say() { shown.textContent = `${input.value} %`; input.style.setProperty("--share", `${input.value}%`); }
-      say();
-      return ps.el("div", { class: "control" }, ps.el("div", { class: "control-head" }, ps.el("label", { for: id }, layer.name), shown), input);
-    }));
-  };
+  // Selections one after the other, for undo; the address bar holds the one that is on.
+  const before = [];
+  ps.undoSelection = function () { ps.set({ sel: before.pop() ?? "" }); };
 
-  // A mask or a smaller network: the server measures, names and sends the file.
-  ps.takeAway = async function (kind) {
-    const view = ps.view();
-    const curve = ps.feed("curve");
-    const query = new URLSearchParams({ run: view.run, layer: view.layer, crit: view.crit, frac: view.frac, kind, epoch: curve.epochs[ps.cursor(curve)] });
-    const answer = await fetch("/api/take-away?" + query);
-    if (!answer.ok) { const told = await answer.json().catch(() => ({})); ps.toast([told.error, told.do].filter(Boolean).join(" ")); return; }
-    const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition"))[1];
-    ps.save(await answer.blob(), name);
+  ps.lasso = function (figure) {
+    const box = document.querySelector(`[data-figure="${figure}"]`);
+    const plot = box.querySelector(".plot");
+    const on = plot.dataset.drag === "lasso";
+    plot.dataset.drag = on ? "zoom" : "lasso";
+    for (const button of box.querySelectorAll(".lasso")) button.setAttribute("aria-pressed", String(!on));
+    ps.requestDraw();
   };
 
   ps.redundancy = async function (kind) {

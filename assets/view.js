@@ -19,6 +19,7 @@ window.prunescope = window.prunescope || {};
       return raw !== "" && value >= low && value <= high ? value : key.default;
     }
     if (key.kind === "choice") return key.choices.some(([name]) => name === raw) ? raw : key.default;
+    if (key.kind === "several") return [...new Set(String(raw).split(","))].filter((part) => key.choices.some(([name]) => name === part)).slice(0, key.maximum).join(",");
     return String(raw).slice(0, 4000);
   }
 

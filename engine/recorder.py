@@ -15,7 +15,7 @@ import os
 import sys
 import warnings
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -27,6 +27,7 @@ from prunescope.engine.store import LayerInfo, Store, StoreError
 from prunescope.engine.store.keys import epoch_key, key_epoch
 
 if TYPE_CHECKING:
+    from prunescope.engine.evaluation.answering import Answering
     from torch import nn
 
 # How long `close` waits for a disk that does not answer.
@@ -61,6 +62,10 @@ class Recorder:
         ``float32``, or ``float16`` for half the space (angles err by at most 0.007°).
     data : (inputs, targets), optional
         Validation examples, kept with the run so that pruning can be measured on them later.
+    measure_on : callable, optional
+        Returns (inputs, targets), validation examples on the CPU. While this process lives, it then answers the
+        dashboard's questions about pruning itself, in a forked process, from a copy of the model and the recorded
+        weights: nobody has to name the model. The callable runs once, there, when somebody first asks.
     durable : bool
         Make every snapshot survive a power cut, not only a kill.
 
@@ -82,6 +87,7 @@ class Recorder:
         total_epochs: float | None = None,
         record_dtype: str = "float32",
         data: tuple[Any, Any] | None = None,
+        measure_on: Callable[[], tuple[Any, Any]] | None = None,
         durable: bool = False,
     ) -> None:
         self.run_id: str | None = None
@@ -93,6 +99,7 @@ class Recorder:
         self._warned: set[str] = set()
         self._to_say: deque[tuple[str, str]] = deque()
         self._writer: BackgroundWriter | None = None
+        self._answering: Answering | None = None
         try:
             self._every = _positive(every)
             self._model = model = _unwrapped(model)
@@ -104,6 +111,9 @@ class Recorder:
             )
             store = Store(root)
             self.run_id = store.create_run(_jsonable(config or {}), name=name, kind="record")
+            # Before the writer: its thread and its lock are none of the other process's business.
+            if measure_on is not None:
+                self._answer(store, self.run_id, model, measure_on)
             self._writer = BackgroundWriter(
                 store, self.run_id, declaration, durable=durable, trouble=self._hear_trouble
             )
@@ -111,6 +121,14 @@ class Recorder:
             self._take(self._writer, 0.0, {})
         except Exception as error:  # a bad argument of whatever kind
             self._warn("start", f"recording is off: {error}")
+
+    def _answer(self, store: Store, run_id: str, model: "nn.Module", examples: Callable[[], Any]) -> None:
+        from prunescope.engine.evaluation.answering import Answering
+
+        try:
+            self._answering = Answering(store, run_id, model, examples)
+        except Exception as error:  # no socket, or a folder that went away
+            self._warn("answers", f"questions about pruning are not answered here: {error}")
 
     def __enter__(self) -> Self:
         return self
@@ -144,6 +162,9 @@ class Recorder:
 
     def close(self, error: BaseException | None = None) -> None:
         """Write what still waits, and end the run as done (or, given an error, as failed)."""
+        answering, self._answering = self._answering, None
+        if answering is not None and os.getpid() == self._process:
+            answering.close()
         writer, self._writer = self._writer, None
         if writer is not None and os.getpid() == self._process:
             atexit.unregister(self._close_at_exit)

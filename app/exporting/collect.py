@@ -84,7 +84,7 @@ def collect(rows: RowServer, run: Run, view: Mapping[str, Any], entry: Entry, th
             for epoch, row in islice(rows.rows(name, run, computed, 0), until):
                 held.append(epoch, _as_sent(row))
             at = cursor
-        local = settled | {"sel": _listed(settled["sel"])}
+        local = settled | {"sel": _listed(settled["sel"])} | _shares(settled["mix"])
         filled = plain(fill({"data": template["data"], "layout": template["layout"]}, held, at, local))
         return Picture(
             run=run,
@@ -190,6 +190,11 @@ def _looks_ahead(node: Any) -> bool:
     if isinstance(node, Mapping):
         return node.get("at") == "all" or any(_looks_ahead(value) for value in node.values())
     return isinstance(node, list | tuple) and any(_looks_ahead(item) for item in node)
+
+
+def _shares(text: str) -> dict[str, float]:
+    """Each layer's own slider, as the page's own holes name it."""
+    return {f"mix:{layer}": float(share) for layer, _, share in (part.rpartition(":") for part in text.split(",")) if layer}
 
 
 def _listed(text: str) -> list[int]:

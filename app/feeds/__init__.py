@@ -2,14 +2,15 @@
 
 from typing import Any
 
+from prunescope.app.feeds.after import AfterFeed
 from prunescope.app.feeds.alignment import AlignmentFeed
+from prunescope.app.feeds.alone import AloneFeed
 from prunescope.app.feeds.collapse import CollapseFeed
 from prunescope.app.feeds.compare import CompareFeed
 from prunescope.app.feeds.curve import CurveFeed
 from prunescope.app.feeds.embedding import EmbeddingFeed
 from prunescope.app.feeds.frames import FramesFeed
 from prunescope.app.feeds.groups import CosinesFeed, GroupsFeed
-from prunescope.app.feeds.joint import JointFeed
 from prunescope.app.feeds.lowrank import LowRankFeed
 from prunescope.app.feeds.overview import OverviewFeed
 from prunescope.app.feeds.pair import PairFeed
@@ -33,7 +34,8 @@ FEEDS: dict[str, Any] = {
     "surface": SurfaceFeed(),
     "sensitivity": SensitivityFeed(),
     "selection": SelectionFeed(),
-    "joint": JointFeed(),
+    "alone": AloneFeed(),
+    "after": AfterFeed(),
     "prunable": PrunableFeed(),
     "unit": UnitFeed(),
     "unit-drop": UnitDropFeed(),

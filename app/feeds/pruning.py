@@ -1,4 +1,4 @@
-"""What can be removed? The measured curve of one layer at one epoch, refined until it is exact."""
+"""What can be removed? The measured curve of one layer, or all, at one epoch, refined until it is exact."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 from prunescope.app.criteria import words
 from prunescope.app.evaluator import Evaluator
-from prunescope.app.feeds.words import chosen_layer, epoch_text, units
+from prunescope.app.feeds import joint
+from prunescope.app.feeds.words import chosen_layer, epoch_text, percent, units
 from prunescope.app.figures import pruning as figures
 from prunescope.engine.pruning.criteria import CRITERIA
 from prunescope.engine.pruning.interval import wilson_interval
 from prunescope.engine.store import LayerInfo, Run
 
 LOSS_STEPS = np.arange(0, 10.5, 0.5)
+# As the engine's questions have it; the label says how many are still to come.
+RANDOM_ROUNDS = 5
 
 
 class Part:
@@ -24,19 +27,25 @@ class Part:
         self.removed = np.asarray(message["removed"])
         self.correct = np.asarray(message["correct"])
         self.seen, self.total = int(message["seen"]), int(message["total"])
+        self.units = int(message["units"])
         self.path = str(message["path"])
 
     @property
     def accuracy(self) -> np.ndarray:
         return self.correct / self.seen
 
-    def at(self, removed: np.ndarray) -> np.ndarray:
-        """Accuracy at these levels; between those measured so far, on the straight line that is drawn there."""
-        return np.interp(removed, self.removed, self.accuracy)
+    @property
+    def at_every_level(self) -> bool:
+        """Whether nothing between two levels is left to be measured, for one layer; all have 49 levels at most."""
+        return len(self.removed) == self.units + 1 or len(self.order) == 0
 
     @property
     def exact(self) -> bool:
-        return self.seen == self.total
+        return self.seen == self.total and self.at_every_level
+
+    def at(self, removed: np.ndarray) -> np.ndarray:
+        """Accuracy at these levels; between those measured so far, on the straight line that is drawn there."""
+        return np.interp(removed, self.removed, self.accuracy)
 
 
 @dataclass(kw_only=True)
@@ -48,98 +57,107 @@ class Measured:
     where: str
     n_units: int
     criterion: str
-    also: str
+    also: tuple[str, ...]
     epoch: float
-    drop: np.ndarray
     parts: dict[tuple[str, int], Part] = field(default_factory=dict)
     sizes: dict[str, Any] | None = None
-    potential: np.ndarray | None = None
+
+    @property
+    def partial(self) -> bool:
+        """Whether a line is still missing: a picture that is whole is not given up for this one."""
+        wanted = {self.criterion, reversed_name(self.criterion), *self.also}
+        rounds = sum(name == "random" for name, _ in self.parts)
+        return rounds < RANDOM_ROUNDS or not wanted <= {name for name, _ in self.parts}
 
     def row(self) -> dict[str, Any]:
         """One row for the page."""
         main = self.parts[self.criterion, 0]
-        n, n_units = len(main.removed), self.n_units
-        blank = np.full(n, np.nan)
+        removed, n_units = main.removed, self.n_units
         low, high = wilson_interval(main.correct, main.seen)
-        rounds = np.stack(
-            [part.at(main.removed) for (name, _), part in self.parts.items() if name == "random"] or [blank]
-        )
-        mean = rounds.mean(axis=0)
-        sd = rounds.std(axis=0, ddof=1) if len(rounds) > 1 else np.zeros(n)
-        share = main.removed / n_units
+        rounds = [part.at(removed) for (name, _), part in self.parts.items() if name == "random"]
+        share = removed / n_units
         dense = float(main.accuracy[0])
-        allowed = [removable(main.accuracy, share, loss / 100) for loss in LOSS_STEPS]
-        by_chance = [removable(mean, share, loss / 100) for loss in LOSS_STEPS]
-        noun = units(self.layer)
+        noun = units(self.layer) if self.where == self.layer.name else "units"
+        held = f"{main.total} held-out examples"
         certainty = "exact" if main.exact else f"estimate from {main.seen} of {main.total} examples"
-        whole = len(main.order) == self.layer.units
-        shrunk = self._shrunk(share)
-        potential = blank if self.potential is None else self.potential
-        left = np.maximum(n_units - main.removed, 1)
         return {
+            **self._lines(removed),
+            **self._chance(rounds, len(removed)),
+            **self._saved(removed),
             "share": share,
-            "share_params": shrunk["params"],
-            "share_macs": shrunk["macs"],
             "main": main.accuracy,
             "low": low,
             "high": high,
-            "reverse": self._line(reversed_name(self.criterion), main.removed),
-            "also": self._line(self.also, main.removed),
-            "random": mean,
-            "random_low": mean - sd,
-            "random_high": mean + sd,
-            "drop": self.drop[main.order] if whole else blank[:0],
-            "units": main.order.astype(float) if whole else blank[:0],
-            "potential": potential,
-            "potential_null": (left + left * (left - 1) / self.layer.fan_in) / left**2,
-            "finding": [
-                _finding(self.where, loss, a, r) for loss, a, r in zip(LOSS_STEPS, allowed, by_chance, strict=True)
-            ],
-            "sub": f"{self.run.name} · {self.where} · {epoch_text(self.epoch)} · "
-            f"{main.total} held-out examples · {certainty}",
+            "finding": self._findings(main, share, rounds),
+            "sub": f"{self.run.name} · {self.where} · {epoch_text(self.epoch)} · {held} · {certainty}",
             "big": [f"{100 * value:.1f}" for value in main.accuracy],
             "big_error": [f"% ± {value:.1f}" for value in 50 * (high - low)],
             "note": [
-                f"at {100 * m / n_units:.0f} % removed ({m} of {n_units} {noun}) · dense {100 * dense:.1f} %"
-                for m in main.removed
+                f"at {percent(m / n_units)} removed ({m} of {n_units} {noun}) · whole {100 * dense:.1f} % · "
+                f"{epoch_text(self.epoch)}"
+                for m in removed
             ],
-            "after": shrunk["words"],
-            "chip": "exact" if main.exact else "estimate",
-            "chip_note": f"{main.seen} of {main.total} examples · {figures.PATH_WORDS.get(main.path, main.path)}",
+            "exact": f"= exact, {main.total} examples" if main.exact else "",
+            "estimate": "" if main.exact else f"≈ estimate, {main.seen} of {main.total} examples",
+            "path": figures.PATH_WORDS.get(main.path, main.path),
             "label_main": words(self.criterion),
             "label_reverse": words(reversed_name(self.criterion)),
-            "label_also": words(self.also) if self.also != "none" else "",
-            "label_random": f"random, {len(rounds)} draws" if np.isfinite(mean).all() else "",
+            "partial": float(self.partial),
         }
+
+    def _lines(self, removed: np.ndarray) -> dict[str, Any]:
+        lines = {"reverse": self._line(reversed_name(self.criterion), removed)}
+        for i, name in enumerate(self.also):
+            lines[f"also{i}"] = self._line(name, removed)
+            lines[f"label_also{i}"] = words(name)
+        return lines
 
     def _line(self, name: str, removed: np.ndarray) -> np.ndarray:
         part = self.parts.get((name, 0))
         return np.full(len(removed), np.nan) if part is None else part.at(removed)
 
-    def _shrunk(self, share: np.ndarray) -> dict[str, Any]:
+    def _chance(self, rounds: list[np.ndarray], n: int) -> dict[str, Any]:
+        if not rounds:
+            blank = np.full(n, np.nan)
+            return {"random": blank, "random_low": blank, "random_high": blank, "label_random": ""}
+        mean = np.mean(rounds, axis=0)
+        # One order has no spread: the band comes with the second.
+        sd = np.std(rounds, axis=0, ddof=1) if len(rounds) > 1 else np.full(n, np.nan)
+        told = f"random, {RANDOM_ROUNDS} draws"
+        if len(rounds) < RANDOM_ROUNDS:
+            told = f"random, {len(rounds)} of {RANDOM_ROUNDS} draws"
+        return {"random": mean, "random_low": mean - sd, "random_high": mean + sd, "label_random": told}
+
+    def _saved(self, removed: np.ndarray) -> dict[str, Any]:
         """Sizes are counted at some levels; between them they are linear in the units removed."""
         if self.sizes is None:
-            blank = np.full(len(share), np.nan)
-            told = "" if self.where != "all layers" else "Sizes are told for one layer at a time."
-            return {"params": blank, "macs": blank, "words": [told] * len(share)}
-        at = np.asarray(self.sizes["removed"]) / self.n_units
-        params = np.interp(share, at, self.sizes["params"])
-        macs = np.interp(share, at, self.sizes["macs"])
-        latency = np.interp(share, at, self.sizes["latency"])
-        said = [
-            f"{units(self.layer)} {self.n_units} → {self.n_units - round(s * self.n_units)} · "
-            f"parameters {_fall(p, params[0])} · MACs {_fall(m, macs[0])} · "
-            f"latency {1e3 * latency[0]:.2f} → {1e3 * t:.2f} ms"
-            for s, p, m, t in zip(share, params, macs, latency, strict=True)
+            blank = np.full(len(removed), np.nan)
+            return {"share_params": blank, "share_macs": blank}
+        at = self.sizes["removed"]
+        return {
+            f"share_{name}": 1 - np.interp(removed, at, self.sizes[name]) / self.sizes[name][0]
+            for name in ("params", "macs")
+        }
+
+    def _findings(self, main: Part, share: np.ndarray, rounds: list[np.ndarray]) -> list[str]:
+        mean = np.mean(rounds, axis=0) if rounds else np.full(len(share), np.nan)
+        return [
+            _finding(
+                self.where,
+                loss,
+                removable(main.accuracy, share, loss / 100),
+                removable(mean, share, loss / 100),
+                main.exact,
+            )
+            for loss in LOSS_STEPS
         ]
-        return {"params": 1 - params / params[0], "macs": 1 - macs / macs[0], "words": said}
 
 
 class PruningFeed:
     """Answers about one epoch: each row takes the place of the one before, until it is exact."""
 
     answers = True
-    keys = ("layer", "crit", "also", "scope")
+    keys = ("layer", "crit", "also", "scope", "mix")
 
     def begin(self, run: Run, view: dict[str, Any]) -> LayerInfo:
         return chosen_layer(run, view["layer"])
@@ -150,54 +168,46 @@ class PruningFeed:
     def answer(
         self, run: Run, layer: LayerInfo, view: dict[str, Any], epoch: float, evaluator: Evaluator
     ) -> Iterator[dict[str, Any]]:
-        main, reverse = view["crit"], reversed_name(view["crit"])
-        criteria = list(dict.fromkeys([main, reverse, *([view["also"]] if view["also"] != "none" else [])]))
-        together = view["scope"] == "all" and len(run.layers) > 2
-        # The last layer's units are the classes: they are never pruned.
-        layers = [one.name for one in run.layers[:-1]] if together else [layer.name]
+        if view["scope"] == "mix":
+            yield from joint.answer(run, view, epoch, evaluator)
+            return
+        main, also = view["crit"], lines_beside(view)
+        names = pruned_together(run) if view["scope"] == "all" else [layer.name]
         asked = {"run": run.id, "epoch": epoch}
         state = Measured(
             run=run,
             layer=layer,
-            where="all layers" if together else layer.name,
-            n_units=sum(one.units for one in run.layers[:-1]) if together else layer.units,
+            where="all layers" if view["scope"] == "all" else layer.name,
+            n_units=sum(one.units for one in run.layers if one.name in names),
             criterion=main,
-            also=view["also"],
+            also=also,
             epoch=epoch,
-            drop=np.full(layer.units, np.nan),
         )
-        for message in evaluator.ask("curves", **asked, layers=layers, criteria=criteria):
+        criteria = list(dict.fromkeys([main, reversed_name(main), *also]))
+        for message in evaluator.ask("curves", **asked, layers=names, criteria=criteria):
             state.parts[message["criterion"], message["seed"]] = Part(message)
-            if (main, 0) in state.parts:
+            if state.sizes is None and not state.partial:
                 yield state.row()
-        if not together:
-            for message in evaluator.ask("sizes", priority=1, **asked, layer=layer.name, criterion=main):
-                state.sizes = message
-                yield state.row()
-            for message in evaluator.ask("ablation", priority=1, **asked, layer=layer.name):
-                state.drop = 100 * (message["dense"] - np.asarray(message["correct"])) / message["seen"]
-                yield state.row()
-            weights = run.weights(layer.name, epoch).astype(float)
-            order = state.parts[main, 0].order
-            state.potential = potentials(weights, order)
+                # What the lines are drawn over, parameters or multiply-adds, is counted in an instant.
+                details = {"scope": view["scope"], "layer": layer.name, "layers": names, "criterion": main}
+                *_, state.sizes = evaluator.ask("sizes", **asked, **details)
             yield state.row()
 
     def templates(self, run: Run, memory: LayerInfo, view: dict[str, Any], theme: Any) -> dict[str, Any]:
-        return {
-            "figures": {
-                "prune": figures.curve(theme, view["also"] != "none", view["xaxis"]),
-            }
-            | (
-                {}
-                if view["scope"] == "all"
-                else {
-                    "ablation": figures.ablation(theme, units(memory)[:-1]),
-                    "potential": figures.frame_potential(theme),
-                }
-            ),
-            "texts": figures.texts(),
-            "lists": {},
-        }
+        if view["scope"] == "mix":
+            return {"figures": {}, "texts": joint.texts(), "lists": {}}
+        drawn = figures.curve(theme, len(lines_beside(view)), view["xaxis"])
+        return {"figures": {"prune": drawn}, "texts": figures.texts(), "lists": {}}
+
+
+def lines_beside(view: dict[str, Any]) -> tuple[str, ...]:
+    """Criteria drawn beside the main one."""
+    return tuple(name for name in view["also"].split(",") if name and name != view["crit"])
+
+
+def pruned_together(run: Run) -> list[str]:
+    """The layers that are pruned: all but the last, whose units are the classes."""
+    return [layer.name for layer in run.layers[:-1]] or [layer.name for layer in run.layers]
 
 
 def reversed_name(criterion: str) -> str:
@@ -216,29 +226,9 @@ def removable(accuracy: np.ndarray, share: np.ndarray, loss: float) -> float:
     return float(share[-1] if not len(fallen) else share[max(0, int(fallen[0]) - 1)])
 
 
-def potentials(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """FP/n² of the units left after each removal, (units + 1,), nan once none is left.
-
-    One Gram matrix serves all levels: removing a unit takes its row and column out of the sum.
-    """
-    norms = np.linalg.norm(weights, axis=1, keepdims=True)
-    directions = np.divide(weights, norms, out=np.zeros_like(weights), where=norms > 0)[order]
-    squares = (directions @ directions.T) ** 2
-    # Suffix sums: entry m is the sum over all pairs of units m, m+1, … in the order.
-    later = np.triu(squares, 1).sum(axis=1)
-    pairs = 2 * later + np.diag(squares)
-    totals = np.cumsum(pairs[::-1])[::-1]
-    left = np.arange(len(order), 0, -1)
-    return np.append(totals / left**2, np.nan)
-
-
-def _fall(now: float, before: float) -> str:
-    return f"{100 * (now / before - 1):+.0f} %".replace("-", "\N{MINUS SIGN}").replace("+0", "0")
-
-
-def _finding(where: str, loss: float, allowed: float, by_chance: float) -> str:
+def _finding(where: str, loss: float, allowed: float, by_chance: float, exact: bool) -> str:
     price = "no loss of accuracy" if loss == 0 else f"{loss:g} point{'' if loss == 1 else 's'} of accuracy"
-    told = f"{100 * allowed:.0f} % of {where} can go for {price}"
+    told = f"{'' if exact else 'About '}{percent(allowed)} of {where} can go for {price}"
     if not np.isfinite(by_chance):
         return told + "."
-    return f"{told}; chosen at random, {100 * by_chance:.0f} %."
+    return f"{told}; chosen at random, {percent(by_chance)}."

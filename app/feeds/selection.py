@@ -42,9 +42,12 @@ class SelectionFeed:
     ) -> Iterator[dict[str, Any]]:
         layer, chosen = memory
         title = f"{units(layer, len(chosen))} of {layer.name} selected"
-        yield {"title": title, "lines": ["measuring …", "", "", ""], "sub": epoch_text(epoch)}
+        blank = {"lines": ["measuring …", "", "", ""], "partial": 1.0}
+        yield {"title": title, "sub": epoch_text(epoch)} | blank
         for message in evaluator.ask("selection", run=run.id, epoch=epoch, layer=layer.name, units=chosen):
-            yield {"title": title, "lines": selection_lines(message), "sub": _certainty(message, epoch)}
+            yield {
+                "title": title, "lines": selection_lines(message), "sub": _certainty(message, epoch), "partial": 0.0
+            }  # fmt: skip
 
     def templates(
         self, run: Run, memory: tuple[LayerInfo, list[int]], view: dict[str, Any], theme: Any

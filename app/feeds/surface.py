@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from prunescope.app.evaluator import Evaluator
-from prunescope.app.feeds.words import chosen_layer, epoch_text
+from prunescope.app.feeds.words import chosen_layer, epoch_text, percent
 from prunescope.app.figures import pruning as figures
 from prunescope.app.figures.overview import per_layer
 from prunescope.app.figures.theme import PERCENT
@@ -39,7 +39,7 @@ class SurfaceFeed:
             "share": share,
             "accuracy": accuracy,
             "limit": limit,
-            "said": f"{epoch_text(epoch)}: {100 * limit:.0f} % for one point",
+            "said": f"{epoch_text(epoch)}: {percent(limit)} for one point",
         }
 
     def templates(self, run: Run, memory: dict[str, Any], view: dict[str, Any], theme: Any) -> dict[str, Any]:
@@ -55,6 +55,8 @@ class SensitivityFeed:
 
     answers = True
     keys = ("crit",)
+    # With a share of its own for each layer, these curves are what the page is about.
+    redrawn = ("scope",)
 
     def begin(self, run: Run, view: dict[str, Any]) -> list[LayerInfo]:
         chosen_layer(run, "")
@@ -67,28 +69,39 @@ class SensitivityFeed:
     def answer(
         self, run: Run, layers: list[LayerInfo], view: dict[str, Any], epoch: float, evaluator: Evaluator
     ) -> Iterator[dict[str, Any]]:
-        row: dict[str, Any] = {"said": [layer.name for layer in layers]}
+        names = [layer.name for layer in layers]
+        row: dict[str, Any] = {"said": [f"<b>{name}</b>" for name in names], "problem": [""] * len(names)}
         for i in range(len(layers)):
             row[f"share{i}"] = row[f"accuracy{i}"] = np.zeros(0)
-        names = [layer.name for layer in layers]
+            row[f"end{i}"] = row[f"below{i}"] = np.nan
+        grid = row["grid"] = np.linspace(0, 1, figures.STRIP_LEVELS)
+        strips = np.full((len(layers), len(grid)), np.nan)
+        missing = set(names)
         for message in evaluator.ask(
             "sensitivity", priority=3, run=run.id, epoch=epoch, criterion=view["crit"], layers=names
         ):
             i = names.index(message["layer"])
-            said = list(row["said"])
+            said, problem = list(row["said"]), list(row["problem"])
+            missing.discard(names[i])
             if "problem" in message:
-                said[i] = f"<b>{names[i]}</b><br>{message['problem'][:60]}"
+                problem[i] = f"{names[i]}: {message['problem']}"
+                said[i] = f"<b>{names[i]}</b><br>cannot be told"
             else:
                 share, accuracy = _shares(message)
-                row = row | {f"share{i}": share, f"accuracy{i}": accuracy}
-                said[i] = f"<b>{names[i]}</b><br>1 point at {100 * limit_of(share, accuracy):.0f} %"
-            row = row | {"said": said}
+                limit = limit_of(share, accuracy)
+                row |= {f"share{i}": share, f"accuracy{i}": accuracy}
+                row |= {f"end{i}": limit, f"below{i}": float(np.interp(limit, share, accuracy))}
+                strips[i] = np.interp(grid, share, accuracy)
+                said[i] = f"<b>{names[i]}</b><br>1 % loss at {percent(limit)}"
+            row = row | {"said": said, "problem": problem, "partial": float(bool(missing)), "strips": strips.ravel()}
+            row["note"] = " ".join(filter(None, problem)) or f"one at a time · {epoch_text(epoch)}"
             yield row
 
     def templates(self, run: Run, memory: list[LayerInfo], view: dict[str, Any], theme: Any) -> dict[str, Any]:
         return {
-            "figures": {"sensitivity": figures.sensitivity(theme, [layer.name for layer in memory])},
-            "texts": {},
+            "figures": {"sensitivity": figures.sensitivity(theme, [layer.name for layer in memory])}
+            | ({"prune": figures.mixed(theme, [one.name for one in memory])} if view["scope"] == "mix" else {}),
+            "texts": {"sensitivity-note": {"$": "note", "at": "epoch"}},
             "lists": {},
         }
 

@@ -114,7 +114,7 @@ class UnitDropFeed:
     ) -> Iterator[dict[str, Any]]:
         layer, unit = memory
         yield {"drop": "measuring …"}
-        for message in evaluator.ask("selection", run=run.id, epoch=epoch, layer=layer.name, units=[unit]):
+        for message in evaluator.ask("selection", run=run.id, epoch=epoch, layer=layer.name, units=[unit], alone=True):
             lost = 100 * (message["dense"] - message["correct"]) / message["seen"]
             told = "gains" if lost < 0 else "costs"
             sure = "exact" if message["seen"] == message["total"] else "estimate"

@@ -40,6 +40,10 @@ def signed(value: float, digits: int = 1) -> str:
     return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
 def minus(text: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from prunescope.app.figures.pieces import colour_bar
 from prunescope.app.figures.template import ref
-from prunescope.app.figures.theme import PERCENT, Theme, axis, base_layout, label
+from prunescope.app.figures.theme import DASHES, PERCENT, Theme, axis, base_layout, label
 
 # How the curve was computed, for the readout.
 PATH_WORDS = {
@@ -35,6 +35,12 @@ def _band(name: str, x: str, low: str, high: str, fill: str) -> list[dict[str, A
     ]
 
 
+# Small curves that a card has room for.
+MULTIPLES = 8
+STRIP_LEVELS = 25
+# Names beside the curves that do not run into the axis.
+LABELLED = 9
+
 AXES = {
     "units": ("share", "units removed"),
     "params": ("share_params", "parameters removed, of the whole network"),
@@ -42,8 +48,15 @@ AXES = {
 }
 
 
-def curve(theme: Theme, also: bool, by: str) -> dict[str, Any]:
-    """Measured accuracy against what is removed (``by`` units, params or macs), the slider's place marked."""
+# Beside the criterion and its other end: colours and dashes of more criteria, told apart without colour as well.
+BESIDE = ((2, "dash"), (3, "longdash"), (4, "dot"), (5, "longdashdot"))
+
+
+def curve(theme: Theme, also: int, by: str) -> dict[str, Any]:
+    """Measured accuracy against what is removed (``by`` units, params or macs), the slider's place marked.
+
+    ``also`` counts the criteria drawn beside the main one.
+    """
     x, title = AXES[by]
     data = [
         *_band("random, mean ± sd", x, "random_low", "random_high", theme.null_soft),
@@ -51,21 +64,12 @@ def curve(theme: Theme, also: bool, by: str) -> dict[str, Any]:
         _line("random", x, "random", theme.null, "dot"),
         _line("other end first", x, "reverse", theme.data[1], "dashdot"),
     ]
-    if also:
-        data.append(_line("second criterion", x, "also", theme.data[2], "dash"))
-    data += [
-        _line("criterion", x, "main", theme.data[0], "solid", 2.5),
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": "slider",
-            "x": [ref(x, pick="frac", scale=100)],
-            "y": [ref("main", pick="frac", scale=100)],
-            "marker": {"size": 12, "color": theme.panel, "line": {"width": 3, "color": theme.accent}},
-            "hoverinfo": "skip",
-        },
-    ]
-    rows = [("label_main", theme.data[0]), *([("label_also", theme.data[2])] if also else [])]
+    rows = [("label_main", theme.data[0])]
+    for i in range(also):
+        colour, dash = theme.data[BESIDE[i % len(BESIDE)][0]], BESIDE[i % len(BESIDE)][1]
+        data.append(_line(f"criterion {i + 2}", x, f"also{i}", colour, dash))
+        rows.append((f"label_also{i}", colour))
+    data += [_line("criterion", x, "main", theme.data[0], "solid", 2.5), _handle(theme, x)]
     rows += [("label_random", theme.null), ("label_reverse", theme.data[1])]
     notes = [
         label(theme, ref(name), colour, x=1.012, xref="paper", y=0.97 - 0.1 * i, yref="paper", yanchor="top")
@@ -95,89 +99,175 @@ def curve(theme: Theme, also: bool, by: str) -> dict[str, Any]:
     }
 
 
-def ablation(theme: Theme, noun: str) -> dict[str, Any]:
+def _handle(theme: Theme, x: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "slider",
+        "x": [ref(x, pick="frac", scale=100)],
+        "y": [ref("main", pick="frac", scale=100)],
+        "marker": {"size": 12, "color": theme.panel, "line": {"width": 3, "color": theme.accent}},
+        "hoverinfo": "skip",
+    }
+
+
+def mixed(theme: Theme, names: list[str]) -> dict[str, Any]:
+    """Each layer's own curve, all others whole, with a mark at the share that its slider removes."""
+    data, notes = [], []
+    for i, name in enumerate(names):
+        colour, dash = theme.data[i % len(theme.data)], DASHES[i % len(DASHES)]
+        key = f"mix:{name}"
+        data.append(_line(name, f"share{i}", f"accuracy{i}", colour, dash))
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": f"share of {name}",
+                "x": [ref(f"share{i}", pick=key, scale=100)],
+                "y": [ref(f"accuracy{i}", pick=key, scale=100)],
+                "marker": {"size": 10, "color": theme.panel, "line": {"width": 3, "color": colour}},
+                "hoverinfo": "skip",
+            }
+        )
+        # A column of names has room for these many; the others are told by pointing at their lines.
+        if i < LABELLED:
+            notes.append(
+                label(theme, name, colour, x=1.012, xref="paper", y=0.97 - 0.1 * i, yref="paper", yanchor="top")
+            )
+    return {
+        "data": data,
+        "layout": base_layout(
+            theme,
+            margin={"l": 52, "r": 214, "t": 12, "b": 44},
+            annotations=notes,
+            xaxis=axis(theme, "units of one layer removed, all others whole", tickformat=PERCENT, showgrid=False)
+            | {"range": [0, 1.004]},
+            yaxis=axis(theme, "accuracy, measured", range=[0, 1.02], tickformat=PERCENT),
+        ),
+    }
+
+
+def ablation(theme: Theme, noun: str, n_units: int) -> dict[str, Any]:
     """Accuracy lost when one unit is removed alone; units in the criterion's order, those gone in grey."""
     bar = {
         "type": "bar",
         "hovertemplate": f"{noun} %{{text}}: %{{y:.2f}} points<extra></extra>",
         "meta": {"select": "unit"},
+        "textposition": "none",
     }
+
+    def bars(name: str, colour: str, opacity: float, part: str) -> dict[str, Any]:
+        at = {part: "frac", "scale": 100}
+        return bar | {
+            "name": name,
+            "x": ref("@unit", like="units", **at),
+            "y": ref("drop", **at),
+            "text": ref("units", **at),
+            "marker": {"color": colour, "opacity": opacity, "line": {"width": 0}},
+        }
+
+    # The border stands between two bars, and its words at either side of it.
+    place = ref("share", pick="frac", scale=100, times=n_units, plus=-0.5)
+    border = {"xref": "x", "yref": "paper", "x": place, "y": 1, "yanchor": "bottom", "font": {"size": 12}}
+    quiet = border | {"font": {"size": 12, "color": theme.muted}, "bgcolor": "rgba(0,0,0,0)"}
     return {
-        "data": [
-            bar
-            | {
-                "name": "removed",
-                "x": ref("@unit", like="units", head="frac", scale=100),
-                "y": ref("drop", head="frac", scale=100),
-                "text": ref("units", head="frac", scale=100),
-                "textposition": "none",
-                "marker": {"color": theme.null, "opacity": 0.45, "line": {"width": 0}},
-            },
-            bar
-            | {
-                "name": "kept",
-                "x": ref("@unit", like="units", rest="frac", scale=100),
-                "y": ref("drop", rest="frac", scale=100),
-                "text": ref("units", rest="frac", scale=100),
-                "textposition": "none",
-                "marker": {"color": theme.data[0], "line": {"width": 0}},
-            },
-        ],
+        "data": [bars("removed", theme.null, 0.45, "head"), bars("kept", theme.data[0], 1, "rest")],
         "layout": base_layout(
             theme,
             bargap=0.15,
-            xaxis=axis(theme, "units in the order of removal", showgrid=False, showticklabels=False),
+            margin={"l": 52, "r": 16, "t": 22, "b": 30},
+            annotations=[
+                label(theme, ref("removed", pick="frac", scale=100), theme.muted, **quiet | {"xanchor": "right"}),
+                label(theme, ref("kept", pick="frac", scale=100), theme.muted, **quiet | {"xanchor": "left"}),
+            ],
+            shapes=[
+                {
+                    "type": "line",
+                    "xref": "x",
+                    "yref": "paper",
+                    "x0": place,
+                    "x1": place,
+                    "y0": 0,
+                    "y1": 1.12,
+                    "line": {"color": theme.accent, "width": 1, "dash": "dot"},
+                }
+            ],
+            xaxis=axis(theme, "units in the order of removal", showgrid=False, showticklabels=False)
+            | {"range": [-0.5 - 0.01 * n_units, n_units - 0.5 + 0.01 * n_units]},
             yaxis=axis(theme, "points lost"),
         ),
     }
 
 
 def sensitivity(theme: Theme, names: list[str]) -> dict[str, Any]:
-    """One small curve a layer, all on the same axes' ranges."""
+    """How far each layer alone can be pruned: a small curve each, or a strip each where they are many."""
+    return _strips(theme, names) if len(names) > MULTIPLES else _small_curves(theme, names)
+
+
+def _small_curves(theme: Theme, names: list[str]) -> dict[str, Any]:
     columns = min(4, max(1, len(names)))
     rows = -(-len(names) // columns)
-    data, layout = [], base_layout(theme, margin={"l": 36, "r": 12, "t": 8, "b": 34}, annotations=[])
-    for i, name in enumerate(names):
+    data, layout = [], base_layout(theme, margin={"l": 40, "r": 8, "t": 6, "b": 4}, annotations=[])
+    for i in range(len(names)):
         suffix = "" if i == 0 else str(i + 1)
         column, row = i % columns, i // columns
         left, top = column / columns, 1 - row / rows
-        wide, high = 1 / columns - 0.035, 1 / rows - 0.2
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "name": name,
-                "x": ref(f"share{i}"),
-                "y": ref(f"accuracy{i}"),
-                "xaxis": f"x{suffix}",
-                "yaxis": f"y{suffix}",
-                "line": {"color": theme.data[0], "width": 2},
-                "hovertemplate": name + ", %{x:.0%} removed: %{y:.1%}<extra></extra>",
-            }
-        )
+        # Under each curve there is room for its name and its limit.
+        wide, high = 1 / columns - 0.035, 1 / rows - 0.26
+        own = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
+        data.append(_line(names[i], f"share{i}", f"accuracy{i}", theme.data[0], "solid") | own)
+        data.append(_limit(theme, names[i], [ref(f"end{i}")], [ref(f"below{i}")]) | own)
         layout[f"xaxis{suffix}"] = axis(
-            theme, "", domain=[left, left + wide], anchor=f"y{suffix}", range=[0, 1], tickformat=PERCENT,
-            showgrid=False, tickvals=[0, 0.5],
+            theme, "", domain=[left, left + wide], anchor=f"y{suffix}", range=[0, 1.02], showgrid=False,
+            showticklabels=False,
         )  # fmt: skip
         layout[f"yaxis{suffix}"] = axis(
-            theme, "", domain=[top - high, top], anchor=f"x{suffix}", range=[0, 1.02], tickformat=PERCENT,
+            theme, "", domain=[top - high, top], anchor=f"x{suffix}", range=[0, 1.04], tickformat=PERCENT,
             showticklabels=column == 0, nticks=4,
         )  # fmt: skip
-        layout["annotations"].append(
-            label(
-                theme,
-                ref("said", col=i),
-                theme.ink,
-                x=left + wide / 2,
-                y=top - high + 0.02,
-                xref="paper",
-                yref="paper",
-                xanchor="center",
-                yanchor="bottom",
-                font={"size": 12, "color": theme.muted},
-            )
-        )
+        place = {"x": left + wide / 2, "y": top - high - 0.03, "xref": "paper", "yref": "paper"}
+        style = {"xanchor": "center", "yanchor": "top", "align": "center", "font": {"size": 12, "color": theme.muted}}
+        layout["annotations"].append(label(theme, ref("said", col=i), theme.ink, **place, **style))
     return {"data": data, "layout": layout}
+
+
+def _strips(theme: Theme, names: list[str]) -> dict[str, Any]:
+    return {
+        "data": [
+            {
+                "type": "heatmap",
+                "name": "accuracy",
+                "x": ref("grid"),
+                "y": names,
+                "z": ref("strips", shape=[len(names), STRIP_LEVELS]),
+                "zmin": 0,
+                "zmax": 1,
+                "ygap": 1,
+                "colorscale": [[0, theme.ground], [0.5, theme.ramp[0]], [1, theme.ramp[1]]],
+                "showscale": False,
+                "hovertemplate": "%{y}, %{x:.0%} removed: %{z:.1%}<extra></extra>",
+            },
+            _limit(theme, "layer", [ref(f"end{i}") for i in range(len(names))], names),
+        ],
+        "layout": base_layout(
+            theme,
+            margin={"l": 128, "r": 8, "t": 6, "b": 40},
+            xaxis=axis(theme, "removed; the mark: 1 % loss", tickformat=PERCENT, showgrid=False),
+            yaxis=axis(theme, "", autorange="reversed", showgrid=False, type="category") | {"nticks": len(names)},
+        ),
+    }
+
+
+def _limit(theme: Theme, name: str, x: Any, y: Any) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": f"{name}, 1 % loss",
+        "x": x,
+        "y": y,
+        "marker": {"size": 7, "color": theme.panel, "line": {"width": 2, "color": theme.data[0]}},
+        "hoverinfo": "skip",
+    }
 
 
 def surface(theme: Theme) -> dict[str, Any]:
@@ -221,9 +311,9 @@ def texts() -> dict[str, Any]:
         "pruning-big": ref("big", pick="frac", scale=100),
         "pruning-big-error": ref("big_error", pick="frac", scale=100),
         "pruning-big-note": ref("note", pick="frac", scale=100),
-        "pruning-chip": ref("chip"),
-        "pruning-chip-note": ref("chip_note"),
-        "pruning-after": ref("after", pick="frac", scale=100),
+        "pruning-exact": ref("exact"),
+        "pruning-estimate": ref("estimate"),
+        "pruning-path": ref("path"),
     }
 
 

@@ -14,6 +14,7 @@ def selection() -> html.Section:
                 className="card-head",
                 children=[
                     html.H2(id="selection-title"),
+                    html.Button("Undo", type="button", className="small", **{"data-do": "undo"}),
                     html.Button("Clear", type="button", className="small", **{"data-do": "clear"}),
                 ],
             ),
@@ -45,8 +46,10 @@ def drawer() -> html.Aside:
                 "unit-picture",
                 "Its weights",
                 how=parts.paragraphs(
-                    "The incoming weights as an image: a tile an input channel (the first 16), or the input's square. "
-                    "Blue is positive, vermilion negative; the scale follows the epoch."
+                    "The incoming weights as an image. Of a convolution: a tile an input channel (the first 16). Of a "
+                    "layer that reads the image itself: the image's shape, a tile a colour. Of any other layer: its "
+                    "inputs in their order, row by row. Blue is positive, vermilion negative; the scale follows the "
+                    "epoch."
                 ),
                 size="low wide",
             ),

@@ -1,5 +1,7 @@
 """What can be removed, and since when?"""
 
+from typing import Any
+
 from dash import html
 from prunescope.app.pages import parts
 
@@ -10,9 +12,11 @@ HOW_CURVE = parts.paragraphs(
     "The counts equal those of evaluating the masked network at each level. They are found faster because the next "
     "layer is linear in this one's outputs: its input is built up unit by unit from the fully pruned network, and "
     "only what follows is run again. Where the network's graph does not allow that, a slower path is taken, and said.",
-    "A first estimate from 256 examples shows at once, with its 95 % Wilson interval, and is refined until all "
-    "held-out examples are counted. Criteria that look at data rank on training examples. Grey: 5 random orders, "
-    "mean ± sd.",
+    "A first estimate, at some levels and from 256 examples, shows at once with its 95 % Wilson interval, and is refined "
+    "until all levels and all held-out examples are counted: then ± says how far other examples may differ. Criteria "
+    "that look at data rank on training examples. Grey: 5 random orders, mean ± sd.",
+    "“Per layer” removes each layer's own share, all at once; the curves are then those of one layer at a time. “All "
+    "layers” takes the same share of each. The last layer is left out: its units are the classes.",
     "Sources: Li et al. 2016 (arXiv 1608.08710); Wilson 1927; Frankle & Carbin 2018 for the random control.",
 )
 HOW_ABLATION = parts.paragraphs(
@@ -50,13 +54,13 @@ REDUNDANT = (
 def layout() -> html.Section:
     return parts.page(
         "pruning",
-        "pruning joint surface sensitivity",
+        "pruning alone after surface sensitivity",
         [
             parts.figure_card("prune", "Accuracy while units are removed", how=HOW_CURVE, size="hero wide"),
             parts.figure_card(
                 "ablation",
                 "Each unit alone",
-                note="accuracy lost, in the order of removal",
+                note=[html.Span(id="ablation-note"), _lasso("ablation")],
                 how=HOW_ABLATION,
                 size="low wide",
             ),
@@ -68,61 +72,86 @@ def layout() -> html.Section:
                 size="low",
             ),
             parts.figure_card(
-                "potential", "Frame potential along the way", note="of the units left", how=HOW_POTENTIAL, size="low"
+                "sensitivity", "Layer by layer", note=html.Span(id="sensitivity-note"), how=HOW_LAYERS, size="low"
             ),
-            parts.figure_card("sensitivity", "Layer by layer", note="one at a time", how=HOW_LAYERS, size="low"),
+            parts.figure_card(
+                "potential",
+                "Frame potential along the way",
+                note=html.Span(id="potential-note"),
+                how=HOW_POTENTIAL,
+                size="low wide",
+            ),
         ],
         [
-            parts.readout("pruning", error=True, chip="pruning-chip", chip_note_id="pruning-chip-note"),
-            *parts.controls("frac", "crit", "scope", "xaxis", "loss"),
+            _readout(),
+            *parts.controls("frac"),
+            html.Div(id="mix", className="mix"),
+            *parts.controls("crit", "scope", "xaxis", "loss"),
+            _card("After removal", [html.P(id="pruning-after", className="card-text")], "take", TAKE),
+            _card(
+                "Is it redundant?",
+                [
+                    html.P(
+                        "Select, and read the accuracy without them beside as many at random:", className="card-text"
+                    )
+                ],
+                "redundant",
+                REDUNDANT,
+            ),
+            parts.more("also", "k"),
+        ],
+    )
+
+
+def _readout() -> html.Div:
+    """The one big number; exact and estimate are told apart by word, sign and outline, not by colour alone."""
+    return html.Div(
+        className="card readout",
+        children=[
             html.Div(
-                className="card",
+                className="big-line",
                 children=[
-                    html.H2("After removal"),
-                    html.P(id="pruning-after", className="card-text"),
-                    html.P("A mask shrinks nothing; the smaller model does.", className="card-text"),
-                    html.Div(
-                        className="stack",
-                        children=[
-                            html.Button(
-                                words, type="button", className="small", **{"data-do": "take", "data-kind": kind}
-                            )
-                            for kind, words in TAKE
-                        ],
-                    ),
+                    html.Span(id="pruning-big", className="big"),
+                    html.Span(id="pruning-big-error", className="big-error"),
                 ],
             ),
-            html.Div(
-                className="card",
+            html.P(id="pruning-big-note", className="big-note"),
+            html.P(
+                className="big-note sure",
                 children=[
-                    html.H2("Is it redundant?"),
-                    html.P("Remove, and read the accuracy beside as many at random:", className="card-text"),
-                    html.Div(
-                        className="stack",
-                        children=[
-                            html.Button(
-                                words, type="button", className="small", **{"data-do": "redundant", "data-kind": kind}
-                            )
-                            for kind, words in REDUNDANT
-                        ],
-                    ),
-                ],
-            ),
-            html.Details(
-                className="more",
-                children=[
-                    html.Summary("More controls"),
-                    *parts.controls("also"),
-                    html.Div(
-                        className="card",
-                        children=[
-                            html.H2("Each layer by its own share"),
-                            html.P(id="joint-result", className="card-text strong"),
-                            html.P(id="joint-note", className="card-text"),
-                            html.Div(id="mix"),
-                        ],
-                    ),
+                    html.Span(id="pruning-exact", className="chip"),
+                    html.Span(id="pruning-estimate", className="chip estimate"),
+                    html.Span(id="pruning-path"),
                 ],
             ),
         ],
+    )
+
+
+def _card(title: str, text: list[Any], act: str, buttons: tuple[tuple[str, str], ...]) -> html.Div:
+    return html.Div(
+        className="card",
+        children=[
+            html.H2(title),
+            *text,
+            html.Div(
+                className="stack",
+                children=[
+                    html.Button(words, type="button", className="small", **{"data-do": act, "data-kind": kind})
+                    for kind, words in buttons
+                ],
+            ),
+            html.P("A mask shrinks nothing; the smaller model does.", className="card-text after")
+            if act == "take"
+            else None,
+        ],
+    )
+
+
+def _lasso(figure: str) -> html.Button:
+    return html.Button(
+        "lasso to remove exactly these",
+        type="button",
+        className="ask lasso",
+        **{"data-do": "lasso", "data-of": figure, "aria-pressed": "false"},
     )

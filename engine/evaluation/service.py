@@ -11,13 +11,17 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any
 
+import torch
 from prunescope.engine.evaluation.questions import QUESTIONS
 from prunescope.engine.evaluation.subject import Subjects, set_threads
 from prunescope.engine.store import Store, StoreError
+
+# Questions, cancellations, and None for the end.
+Inbox = queue.SimpleQueue[dict[str, Any] | None]
 
 
 @dataclass
@@ -30,13 +34,17 @@ class Job:
 class Service:
     """Works on open questions in turns."""
 
-    def __init__(self, subjects: Subjects, out: TextIO):
+    def __init__(
+        self, subjects: Subjects, tell: Callable[[dict[str, Any]], None], inbox: Inbox | None = None
+    ):
         self._subjects = subjects
-        self._out = out
+        self._tell = tell
         self._jobs: dict[int, Job] = {}
-        self.inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self.inbox: Inbox = queue.SimpleQueue() if inbox is None else inbox
 
     def run(self) -> None:
+        # Of this thread alone: a training beside it goes on with its gradients.
+        torch.set_grad_enabled(False)
         while True:
             # Without work there is nothing to do but wait; with work, take only what has come.
             try:
@@ -81,8 +89,7 @@ class Service:
                 self._say(job.id, part=answer)
 
     def _say(self, number: int, **what: Any) -> None:
-        self._out.write(json.dumps({"id": number} | what, allow_nan=False, default=float) + "\n")
-        self._out.flush()
+        self._tell({"id": number} | what)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -94,7 +101,12 @@ def main(arguments: list[str] | None = None) -> None:
     set_threads()
     # What a network of the user's own prints must not be taken for an answer.
     out, sys.stdout = sys.stdout, sys.stderr
-    service = Service(Subjects(Store(options.logdir), model=options.model, data=options.data), out)
+
+    def tell(message: dict[str, Any]) -> None:
+        out.write(json.dumps(message, allow_nan=False, default=float) + "\n")
+        out.flush()
+
+    service = Service(Subjects(Store(options.logdir), model=options.model, data=options.data), tell)
 
     def read() -> None:
         for line in sys.stdin:

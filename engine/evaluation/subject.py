@@ -3,8 +3,10 @@
 import copy
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +21,10 @@ from torch import nn
 # Criteria that look at data rank on training examples, so that the accuracy is measured on others.
 CALIBRATION = 512
 KEPT_MODELS = 4
+
+
+# ``module:callable``, or the callable itself.
+Named = str | Callable[[], Any]
 
 
 class CannotEvaluate(ValueError):
@@ -43,7 +49,7 @@ class Subject:
 
     @cached_property
     def network(self) -> Network:
-        """The model traced once, for all that is asked about its units."""
+        """The model with its channels followed: every question about it needs that, and it takes time."""
         return trace(self.model, self.inputs.ndim)
 
 
@@ -61,11 +67,17 @@ class Subjects:
     Parameters
     ----------
     model, data : ``module:callable`` that the user named on the command line, for runs of own training loops.
-        ``model()`` returns the network, ``data()`` the held-out inputs and targets.
+        ``model()`` returns the network, ``data()`` the held-out inputs and targets. The callables
+        themselves where a training loop answers about its own run.
+
+    Attributes
+    ----------
+    sizes : what was measured of smaller networks; they do not change with the epoch
     """
 
-    def __init__(self, store: Store, *, model: str | None = None, data: str | None = None):
+    def __init__(self, store: Store, *, model: Named | None = None, data: Named | None = None):
         self.store = store
+        self.sizes: OrderedDict[Any, dict[str, float]] = OrderedDict()
         self._own_model = model
         self._own_data = data
         self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
@@ -121,7 +133,9 @@ class Subjects:
             calibration = (dataset.train_x[order], dataset.train_y[order])
         else:
             model, held_out = self._own(run)
-            calibration = (held_out[0][:CALIBRATION], held_out[1][:CALIBRATION])
+            # An own run brings no training examples: such criteria then rank on what is measured as well.
+            some = torch.randperm(len(held_out[1]), generator=torch.Generator().manual_seed(1))[:CALIBRATION]
+            calibration = (held_out[0][some], held_out[1][some])
         inputs, targets = held_out
         order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(0))
         return _Loaded(
@@ -134,22 +148,51 @@ class Subjects:
     def _own(self, run: Run) -> tuple[nn.Module, tuple[torch.Tensor, torch.Tensor]]:
         if self._own_model is None:
             raise CannotEvaluate(
-                f"{run.name} was recorded from a training loop of your own, so the network's code is not here. "
-                "Start the dashboard with --model module:callable (a function that returns the network), and "
-                "--data module:callable (one that returns held-out inputs and targets) unless they were recorded."
+                f"{run.name} was recorded from code of your own, so its network cannot be built here. Start the "
+                "dashboard with --model module:callable (a function that returns the network), and with "
+                "--data module:callable (one that returns held-out inputs and targets) unless they were recorded; or "
+                "let the training answer while it runs: Recorder(…, measure_on=callable)."
             )
-        model = load_callable(self._own_model)()
+        model = _call(self._own_model, "--model")
+        if not isinstance(model, nn.Module):
+            raise CannotEvaluate(f"--model: it returned {type(model).__name__}, not a torch.nn.Module.")
         recorded = run.evaluation_data()
-        if recorded is not None:
-            inputs, targets = (torch.from_numpy(np.array(array)) for array in recorded)
-        elif self._own_data is not None:
-            inputs, targets = (torch.as_tensor(part) for part in load_callable(self._own_data)())
+        if self._own_data is not None:
+            inputs, targets = _examples(_call(self._own_data, "--data"))
+        elif recorded is not None:
+            inputs, targets = _examples(recorded)
         else:
             raise CannotEvaluate(
                 f"{run.name}: no examples to measure on. Start the dashboard with --data module:callable, or give "
                 "Recorder(…, data=(inputs, targets))."
             )
-        return model, (inputs.float(), targets.long())
+        return model.cpu(), (inputs, targets)
+
+
+def _call(named: Named, flag: str) -> Any:
+    """What a function of the user's own returns; whatever it raises becomes a sentence."""
+    function = load_callable(named) if isinstance(named, str) else named
+    try:
+        return function()
+    except Exception as error:
+        raise CannotEvaluate(f"{flag}: the function raised {type(error).__name__}: {_first_line(error)}") from error
+
+
+def _examples(given: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inputs as float32 and targets as int64, whatever kind of arrays they came as."""
+    try:
+        inputs, targets = (torch.as_tensor(np.array(part) if isinstance(part, np.ndarray) else part) for part in given)
+        inputs, targets = inputs.detach().cpu().float(), targets.detach().cpu().long()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CannotEvaluate(
+            f"--data: want (inputs, targets), two arrays or tensors of equal length ({_first_line(error)})."
+        ) from None
+    if targets.ndim != 1 or len(inputs) != len(targets) or not len(targets):
+        raise CannotEvaluate(
+            f"--data: inputs have shape {tuple(inputs.shape)} and targets {tuple(targets.shape)}. Return as many class "
+            "numbers as inputs, in one row."
+        )
+    return inputs, targets
 
 
 def set_threads() -> None:
@@ -164,4 +207,4 @@ def _names_code(run: Run) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

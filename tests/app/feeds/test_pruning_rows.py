@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prunescope.app.feeds.alone import potentials
 from prunescope.app.feeds.joint import read_shares
-from prunescope.app.feeds.pruning import potentials, removable, reversed_name
+from prunescope.app.feeds.pruning import removable, reversed_name
 from prunescope.app.feeds.selection import in_turns, read_units, redundant_units, selection_lines
 from prunescope.app.feeds.surface import limit_of
 from prunescope.engine.geometry import frame_potential

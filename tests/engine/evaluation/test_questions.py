@@ -1,23 +1,18 @@
 """Answers about recorded networks equal those of the slow, obvious way."""
 
+import copy
+import json
+
 import numpy as np
 import pytest
 import torch
 from prunescope.engine import Recorder, Store
-from prunescope.engine.evaluation.questions import (
-    RANDOM_ROUNDS,
-    ablation,
-    curves,
-    joint,
-    selection,
-    sensitivity,
-    sizes,
-    surface,
-    take_away,
-)
+from prunescope.engine.evaluation.orders import RANDOM_ROUNDS, ablation, curves, order_of, sensitivity, surface
+from prunescope.engine.evaluation.removals import joint, selection, sizes, take_away
 from prunescope.engine.evaluation.subject import CannotEvaluate, Subjects
-from prunescope.engine.pruning import PruningError
+from prunescope.engine.pruning import PruningError, remove
 from torch import nn
+from torch.nn.utils import prune
 
 
 @pytest.fixture
@@ -28,6 +23,11 @@ def subjects(trained: Store) -> Subjects:
 @pytest.fixture
 def asked(trained: Store) -> dict:
     return {"run": "small", "epoch": 2.0}
+
+
+def said(answers) -> list[dict]:
+    """What is said to the dashboard: ticks only let a newer question in."""
+    return [answer for answer in answers if not answer.get("tick")]
 
 
 def without(subjects: Subjects, layer: str, units) -> int:
@@ -44,14 +44,9 @@ def without(subjects: Subjects, layer: str, units) -> int:
     return correct
 
 
-def answers_of(question, *args) -> list[dict]:
-    """What a page is told: ticks only let a newer question in."""
-    return [answer for answer in question(*args) if not answer.get("tick")]
-
-
 def test_the_last_answer_is_exact_at_every_level(subjects, asked):
     last = {}
-    for answer in answers_of(curves, subjects, asked | {"layers": ["fc1"], "criteria": ["l2"]}):
+    for answer in said(curves(subjects, asked | {"layers": ["fc1"], "criteria": ["l2"]})):
         last[answer["criterion"], answer["seed"]] = answer
     assert len(last) == 1 + RANDOM_ROUNDS
     for answer in last.values():
@@ -61,7 +56,7 @@ def test_the_last_answer_is_exact_at_every_level(subjects, asked):
 
 
 def test_every_line_has_an_answer_before_any_is_refined(subjects, asked):
-    answers = answers_of(curves, subjects, asked | {"layers": ["fc1"], "criteria": ["l2", "l1"]})
+    answers = said(curves(subjects, asked | {"layers": ["fc1"], "criteria": ["l2", "l1"]}))
     first_round = [(a["criterion"], a["seed"]) for a in answers[: 2 + RANDOM_ROUNDS]]
     assert len(set(first_round)) == 2 + RANDOM_ROUNDS
     assert all(a["seen"] < a["total"] for a in answers[: 2 + RANDOM_ROUNDS])
@@ -73,7 +68,7 @@ def test_questions_about_two_epochs_do_not_disturb_each_other(subjects, asked):
 
     alone = {epoch: list(ask(epoch)) for epoch in (0.0, 2.0)}
     first, second = ask(0.0), ask(2.0)
-    in_turns = [(next(first), next(second)) for _ in range(2)]
+    in_turns = list(zip(first, second, strict=True))
     assert [pair[0] for pair in in_turns] == alone[0.0]
     assert [pair[1] for pair in in_turns] == alone[2.0]
 
@@ -102,31 +97,62 @@ def test_shares_of_several_layers_go_together(subjects, asked):
 
 
 def test_a_layer_that_cannot_be_pruned_does_not_stop_the_others(subjects, asked):
-    answers = list(sensitivity(subjects, asked | {"criterion": "l2", "layers": ["nowhere", "fc1"]}))
+    answers = said(sensitivity(subjects, asked | {"criterion": "l2", "layers": ["nowhere", "fc1"]}))
     assert "nowhere" in answers[0]["problem"]
     assert answers[1]["correct"][0] == without(subjects, "fc1", [])
 
 
 def test_a_surface_has_a_curve_an_epoch(subjects, asked):
-    answers = list(surface(subjects, asked | {"layer": "fc1", "criterion": "l2", "epochs": [0.0, 2.0]}))
+    answers = said(surface(subjects, asked | {"layer": "fc1", "criterion": "l2", "epochs": [0.0, 2.0]}))
     assert [a["epoch"] for a in answers] == [0.0, 2.0]
     assert answers[1]["correct"][0] > answers[0]["correct"][0]
 
 
 def test_half_the_units_take_half_the_layers_parameters(subjects, asked):
-    *_, last = sizes(subjects, asked | {"layer": "fc1", "criterion": "l2"})
+    *_, last = sizes(subjects, asked | {"scope": "layer", "layer": "fc1", "criterion": "l2"})
     at = last["removed"].index(12)
     # 64 inputs and a bias for each of fc1's units, and fc2's 12 weights that read it.
     assert last["params"][0] - last["params"][at] == 12 * (64 + 1) + 12 * 12
 
 
 def test_what_is_taken_away_loads_elsewhere(subjects, asked, tmp_path):
-    ask = asked | {"layer": "fc1", "criterion": "l2", "count": 20, "path": str(tmp_path / "file")}
+    ask = asked | {"scope": "layer", "layer": "fc1", "criterion": "l2", "share": 20 / 24, "path": str(tmp_path / "file")}
+    path = tmp_path / "file"
+    subject = subjects.at("small", 2.0)
+    order = order_of(subject, "fc1", "l2")
+    expected = without(subjects, "fc1", order[:20])
+
+    def correct(model: nn.Module) -> int:
+        return int((model.eval()(subject.inputs).argmax(1) == subject.targets).sum())
+
     list(take_away(subjects, ask | {"kind": "model"}))
-    state = torch.load(tmp_path / "file", weights_only=True)
-    assert state["fc1.weight"].shape == (4, 64) and state["fc2.weight"].shape == (12, 4)
+    checkpoint = torch.load(path, weights_only=True)
+    assert checkpoint["state_dict"]["fc1.weight"].shape == (4, 64)
+    # 64 inputs and a bias for each unit, and the 12 weights of the next layer that read it.
+    sizes_told = checkpoint["sizes"]
+    assert sizes_told["before"]["parameters"] - sizes_told["after"]["parameters"] == 20 * (64 + 1 + 12)
+    assert sizes_told["after"]["macs"] < sizes_told["before"]["macs"]
+    assert sizes_told["after"]["latency_seconds"] > 0
+    smaller = remove(copy.deepcopy(subject.model), checkpoint["removed"])
+    smaller.load_state_dict(checkpoint["state_dict"])
+    assert correct(smaller) == expected
+
+    list(take_away(subjects, ask | {"kind": "mask-json"}))
+    told = json.loads(path.read_text())
+    assert sorted(told["layers"]["fc1"]["removed"]) == sorted(order[:20].tolist())
+
+    # As torch itself would load it: a fresh network with torch's own pruning in place.
     list(take_away(subjects, ask | {"kind": "mask-state"}))
-    assert "fc1.weight_mask" in torch.load(tmp_path / "file", weights_only=True)
+    state = torch.load(path, weights_only=True)
+    fresh = copy.deepcopy(subject.model)
+    for tensor in fresh.state_dict().values():
+        torch.nn.init.zeros_(tensor)
+    for name in [name.removesuffix("_mask") for name in state if name.endswith("_mask")]:
+        module, _, parameter = name.rpartition(".")
+        mask = state[f"{name}_mask"]
+        prune.custom_from_mask(fresh.get_submodule(module), parameter, mask)
+    fresh.load_state_dict(state)
+    assert correct(fresh) == expected
     with pytest.raises(PruningError, match="mask-json"):
         list(take_away(subjects, ask | {"kind": "everything"}))
 
