@@ -39,7 +39,7 @@ class SurfaceFeed:
             "share": share,
             "accuracy": accuracy,
             "limit": limit,
-            "said": f"{epoch_text(epoch)}: {percent(limit)} for one point",
+            "said": f"1 % loss at {percent(limit)}, {epoch_text(epoch)}",
         }
 
     def templates(self, run: Run, memory: dict[str, Any], view: dict[str, Any], theme: Any) -> dict[str, Any]:

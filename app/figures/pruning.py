@@ -177,8 +177,8 @@ def ablation(theme: Theme, noun: str, n_units: int) -> dict[str, Any]:
             bargap=0.15,
             margin={"l": 52, "r": 16, "t": 22, "b": 30},
             annotations=[
-                label(theme, ref("removed", pick="frac", scale=100), theme.muted, **quiet | {"xanchor": "right"}),
-                label(theme, ref("kept", pick="frac", scale=100), theme.muted, **quiet | {"xanchor": "left"}),
+                label(theme, ref("removed", pick="frac", scale=100), theme.muted, **quiet | {"xanchor": "right", "xshift": -6}),
+                label(theme, ref("kept", pick="frac", scale=100), theme.muted, **quiet | {"xanchor": "left", "xshift": 6}),
             ],
             shapes=[
                 {
