@@ -17,6 +17,8 @@ from prunescope.engine.store import LayerInfo, Run
 LOSS_STEPS = np.arange(0, 10.5, 0.5)
 # As the engine's questions have it; the label says how many are still to come.
 RANDOM_ROUNDS = 5
+# A line from so many is within ± 6 points: enough to take the place of an older epoch's.
+FAIR_EXAMPLES = 256
 
 
 class Part:
@@ -64,10 +66,14 @@ class Measured:
 
     @property
     def partial(self) -> bool:
-        """Whether a line is still missing: a picture that is whole is not given up for this one."""
+        """Whether a line is missing, or rests on few examples: a whole picture is not given up for this one."""
+        return not self.all_lines or any(part.seen < min(FAIR_EXAMPLES, part.total) for part in self.parts.values())
+
+    @property
+    def all_lines(self) -> bool:
         wanted = {self.criterion, reversed_name(self.criterion), *self.also}
         rounds = sum(name == "random" for name, _ in self.parts)
-        return rounds < RANDOM_ROUNDS or not wanted <= {name for name, _ in self.parts}
+        return rounds == RANDOM_ROUNDS and wanted <= {name for name, _ in self.parts}
 
     def row(self) -> dict[str, Any]:
         """One row for the page."""
@@ -186,7 +192,7 @@ class PruningFeed:
         criteria = list(dict.fromkeys([main, reversed_name(main), *also]))
         for message in evaluator.ask("curves", **asked, layers=names, criteria=criteria):
             state.parts[message["criterion"], message["seed"]] = Part(message)
-            if state.sizes is None and not state.partial:
+            if state.sizes is None and state.all_lines:
                 yield state.row()
                 # What the lines are drawn over, parameters or multiply-adds, is counted in an instant.
                 details = {"scope": view["scope"], "layer": layer.name, "layers": names, "criterion": main}

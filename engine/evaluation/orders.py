@@ -151,16 +151,15 @@ def _coarse_curve(subject: Subject, layer: str, order: np.ndarray) -> Iterator[A
     """A tick for each step of work, then the curve."""
     count = min(len(subject.targets), SURFACE_EXAMPLES)
     inputs, targets = subject.inputs[:count], subject.targets[:count]
-    part = None
-    for part in stream_curve(
-        subject.network, layer, order, inputs, targets, levels=equal_steps(len(order), SURFACE_LEVELS)
-    ):
+    levels = equal_steps(len(order), SURFACE_LEVELS)
+    for part in stream_curve(subject.network, layer, order, inputs, targets, levels=levels):
         yield {"tick": True}
-    if part is not None:
-        yield {
-            "removed": part.removed.tolist(),
-            "units": len(order),
-            "correct": part.correct.tolist(),
-            "seen": part.n_seen,
-            "total": len(subject.targets),
-        }
+        if part.n_seen == part.n_total:
+            yield {
+                "removed": part.removed.tolist(),
+                "units": len(order),
+                "correct": part.correct.tolist(),
+                "seen": part.n_seen,
+                "total": len(subject.targets),
+            }
+            return
