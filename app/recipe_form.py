@@ -54,6 +54,7 @@ def _form(name: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
     kind = str(recipe["kind"])
     run = {spec.name: spec for spec in field_specs()}
     fields = [
+        _field("title", "Title", "str", recipe.get("title", ""), "as it stands above the figures"),
         _field("seeds", "Seeds", "list", list(recipe.get("seeds", [0])), "every run once for each; spread needs two"),
         *(_described(f"run.{key}", run[key], recipe.get("run", {})) for key in RUN_FIELDS if key in run),
         *(_described(f"{kind}.{spec.name}", spec, recipe.get(kind, {})) for spec in specs.plan_specs(kind)),
@@ -148,6 +149,8 @@ def _read(place: str, field: Mapping[str, Any], typed: Any, kind: str) -> Any:
     """A typed text as the setting's value; ValueError says what is wrong with it."""
     if not isinstance(typed, str):
         return typed
+    if place == "title":
+        return typed.strip()[:200]
     if place == "seeds":
         parts = [part.strip() for part in typed.split(",") if part.strip()]
         if not all(part.isdigit() for part in parts):

@@ -49,7 +49,9 @@ window.prunescope = window.prunescope || {};
     if (mine !== asked) return;
     const card = rows.closest(".queue");
     const counts = told.counts;
-    const count = (state) => (counts[state] ? `${counts[state]} ${state}` : "");
+    // What ran when its process died is taken up where it was saved.
+    const idle = told.state === "stopped";
+    const count = (state) => (counts[state] ? `${counts[state]} ${idle && state === "running" ? "interrupted" : state}` : "");
     const left = told.left && ["working", "waiting"].includes(told.state) ? `about ${told.left} left` : "";
     const state = { waiting: "waits for its turn", stopped: "stopped: no process works on it" }[told.state] || told.state;
     const done = `${counts.done} of ${told.runs.length} done`;
@@ -64,7 +66,7 @@ window.prunescope = window.prunescope || {};
     report.href = `/api/experiments/${encodeURIComponent(name)}/report`;
     report.download = `${name}.html`;
     brief(page.querySelector("[data-queue-brief]"), [state, done, count("failed"), left], counts.done / told.runs.length, told.state);
-    told.runs.forEach((run, place) => update(row(rows, place), run, name));
+    told.runs.forEach((run, place) => update(row(rows, place), run, name, idle));
     while (rows.children.length > told.runs.length) rows.lastChild.remove();
   }
 
@@ -86,16 +88,16 @@ window.prunescope = window.prunescope || {};
     return rows.children[place];
   }
 
-  function update(box, run, name) {
+  function update(box, run, name, idle) {
     const [open, state, bar, actions, error] = box.children;
-    box.dataset.status = run.state;
-    const about = `${run.arm === "sweep" ? run.label : run.arm === run.label ? run.arm : `${run.arm}, ${run.label}`} · seed ${run.seed}`;
+    box.dataset.status = idle && run.state === "running" ? "" : run.state;
+    const about = `${run.arm === "sweep" || run.label.startsWith(run.arm) ? run.label : `${run.arm}, ${run.label}`} · seed ${run.seed}`;
     set(open, about);
     open.title = run.key;
     open.disabled = !run.attempt;
     open.onclick = () => ps.set({ run: run.run_id, page: "overview", layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1, mix: "" }, { push: true });
     const again = run.attempt > 1 ? ` · attempt ${run.attempt}` : "";
-    const words = { done: run.seconds ? `done in ${run.seconds.toFixed(1)} s` : "done", running: `${Math.round(100 * run.progress)} %`, blocked: "blocked: what it starts from failed" };
+    const words = { done: run.seconds ? `done in ${run.seconds.toFixed(1)} s` : "done", running: `${idle ? "interrupted at " : ""}${Math.round(100 * run.progress)} %`, blocked: "blocked: what it starts from failed" };
     set(state, (words[run.state] || run.state) + again);
     bar.firstChild.style.width = `${100 * run.progress}%`;
     set(error, run.error || "");

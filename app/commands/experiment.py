@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from prunescope.app.commands.common import OK, Problem, add_flag, add_json, add_logdir, print_json
+from prunescope.app.experiments import duration
 from prunescope.app.recipe_form import COMMANDS, command_for
 from prunescope.engine.config import ConfigError
 from prunescope.engine.experiments.cells import plan_cells
 from prunescope.engine.experiments.checks import experiment_from
-from prunescope.engine.experiments.estimate import disk_bytes
+from prunescope.engine.experiments.estimate import disk_bytes, seconds_needed
 from prunescope.engine.experiments.executor import executor_width
 from prunescope.engine.experiments.folder import Described, Experiments
 from prunescope.engine.experiments.recipes import changed, read_recipe, recipe_names
@@ -69,7 +70,7 @@ def run(options: argparse.Namespace, name: str) -> int:
         right = f"prunescope {command_for(experiment.kind)} --recipe {options.recipe}"
         raise Problem(f"{options.recipe} is of kind {experiment.kind}: {right}")
     if options.dry_run:
-        return _list(experiment, as_json=options.json)
+        return _list(experiment, options.executor, as_json=options.json)
     store = Store(options.logdir)
     try:
         described = Experiments(store).create(experiment, command=_command(options, name))
@@ -130,7 +131,7 @@ class Teller:
         left = sum(row.state in ("queued", "running") for row in rows)
         if not times or not left:
             return ""
-        return f"  {_duration(left * sum(times) / len(times) / self._width)} left"
+        return f"  {duration(left * sum(times) / len(times) / self._width)} left"
 
 
 def _outcome(row: Row) -> str:
@@ -138,12 +139,6 @@ def _outcome(row: Row) -> str:
         return f"{row.state}: {row.error}" if row.error else row.state
     accuracy, remaining = row.result.get("accuracy"), row.result.get("remaining", 1)
     return f"accuracy {accuracy:.4f} at {remaining:.1%} remaining" if accuracy is not None else "done"
-
-
-def _duration(seconds: float) -> str:
-    if math.isnan(seconds):
-        return "?"
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def print_summary(summary: Summary) -> None:
@@ -164,7 +159,7 @@ def print_summary(summary: Summary) -> None:
             print(f"{line.key} {line.state}: {line.error}")
     left = seconds_left(summary.lines, 1)
     if summary.counts["queued"] and not math.isnan(left):
-        print(f"{summary.counts['queued']} runs queued, about {_duration(left)} of computing")
+        print(f"{summary.counts['queued']} runs queued, about {duration(left)} of computing")
 
 
 def _varies(summary: Summary, name: str) -> bool:
@@ -182,18 +177,22 @@ def _shown(name: str, value: Any) -> str:
     return f"{value.mean:.{digits}f}{sd}"
 
 
-def _list(experiment: Experiment, *, as_json: bool) -> int:
+def _list(experiment: Experiment, executor: str, *, as_json: bool) -> int:
     cells = plan_cells(experiment)
-    size = disk_bytes(cells)
+    size, seconds = disk_bytes(cells), seconds_needed(cells)
     if as_json:
         planned = [{"key": cell.key, "arm": cell.arm, "label": cell.label, "parents": cell.parents} for cell in cells]
-        print_json({"runs": planned, "bytes": size})
+        print_json({"runs": planned, "bytes": size, "core_seconds": seconds})
         return OK
     for cell in cells:
         after = f"  after {', '.join(cell.parents)}" if cell.parents else ""
         print(f"{cell.key:28} {cell.arm:16} {cell.label}{after}")
-    disk = f", about {size / 1e6:,.0f} MB on the disk" if size else ""
-    print(f"{len(cells)} runs{disk}")
+    told = [f"{len(cells)} runs"]
+    if size:
+        told.append(f"about {size / 1e6:,.0f} MB on the disk" if size < 1e9 else f"about {size / 1e9:,.1f} GB on the disk")
+    if seconds:
+        told.append(f"about {duration(seconds)} of computing on one core, {duration(seconds / executor_width(executor))} here")
+    print(", ".join(told))
     return OK
 
 

@@ -87,8 +87,9 @@ def arms_of(summary: Summary) -> list[str]:
 
 
 def chain_of(arms: Sequence[str]) -> str:
-    """The arm that the page is about: the tickets where there are some, else the first that is not the dense net."""
-    return "ticket" if "ticket" in arms else next((arm for arm in arms if arm != DENSE), DENSE)
+    """The arm that the page is about: the tickets where there are some, else what stands first among the others."""
+    others = [arm for arm in arms if arm not in GREY]
+    return next((arm for arm in COLOURED if arm in others), others[0] if others else DENSE)
 
 
 def words_of(arm: str, kind: str = "") -> str:

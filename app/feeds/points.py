@@ -80,7 +80,7 @@ def grouped(points: Sequence[Point], setting: str, split: str, quantity: str) ->
         spreads = [(place, spread(values)) for place, values in by_place.items() if values]
         drawn.append(
             lab.Series(
-                name=line_words(split, line) if split else quantities.words(quantity),
+                name=line_words(split, line) if split else "mean",
                 x=[place for place, _ in spreads],
                 mean=[value.mean for _, value in spreads],
                 sd=[value.sd for _, value in spreads],

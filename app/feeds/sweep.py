@@ -63,7 +63,7 @@ class SweepFeed:
         values = [x for one in drawn for x in one.x] if numeric else []
         look = lab.Look(
             x=setting_words(setting), y=quantities.words(quantity), y_percent=quantities.is_share(quantity),
-            x_categories=not numeric, x_log=bool(values) and min(values) > 0 and max(values) / min(values) > 20,
+            x_categories=not numeric, x_log=bool(values) and min(values) > 0 and max(values) / min(values) >= 10,
             empty="nothing finished yet" if not points else "no setting differs between these runs",
         )  # fmt: skip
         each = single_runs(points, setting, split, quantity, drawn)

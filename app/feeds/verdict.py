@@ -136,6 +136,8 @@ def lead_of(lines: Sequence[Line], arm: str, control: str) -> str:
 
 
 def _apart(gap: float) -> str:
+    if abs(gap) < 0.0005:  # it would be written as 0.0 points
+        return "level with"
     return f"{abs(100 * gap):.1f} points {'ahead of' if gap >= 0 else 'behind'}"
 
 

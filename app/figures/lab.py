@@ -164,6 +164,8 @@ def _line(theme: Theme, one: Series, look: Look) -> dict[str, Any]:
     if not (look.points and one.points):
         drawn["mode"] = "lines"
     if look.x_categories:
+        # A line between names would be a course that there is not.
+        drawn["mode"] = "markers"
         drawn["error_y"] = {"type": "data", "array": np.nan_to_num(sd).tolist(), "color": colour, "thickness": 1.4}
     return drawn
 

@@ -1,8 +1,9 @@
 """Bad settings are refused before anything runs, all of them at once. Imports no torch."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from fnmatch import fnmatchcase
 from itertools import product
 from typing import Any
 
@@ -10,6 +11,7 @@ from prunescope.engine.config import ConfigError, RunConfig, check_fits
 from prunescope.engine.experiments import specs
 from prunescope.engine.experiments.masks import SELECTIONS
 from prunescope.engine.fields import spec_of, unknown_name
+from prunescope.engine.models import layer_names, model_spec
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,29}")
 _TEXTS = ("title", "paper", "scale", "note")
@@ -143,6 +145,15 @@ def _rates(name: str, rates: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield from _rate(f"{name}.{layer}", rate)
 
 
+def _patterns(name: str, patterns: Iterable[str], config: RunConfig) -> Iterator[tuple[str, str]]:
+    """Layers that are named must be there; of the user's own networks only making them can tell."""
+    layers = layer_names(config.model, config.hidden)
+    for pattern in patterns:
+        if layers and not any(fnmatchcase(layer, pattern) for layer in layers):
+            there = ", ".join(layers) if len(layers) < 20 else f"{', '.join(layers[:4])}, … {layers[-1]}"
+            yield name, f"{pattern!r} matches no layer of {config.model}: it has {there}."
+
+
 def _choices(name: str, given: Sequence[str], known: Sequence[str]) -> Iterator[tuple[str, str]]:
     for value in given:
         if value not in known:
@@ -154,6 +165,7 @@ def _choices(name: str, given: Sequence[str], known: Sequence[str]) -> Iterator[
 def _tickets(plan: specs.Tickets, config: RunConfig) -> Iterator[tuple[str, str]]:
     yield from _rate("rate", plan.rate)
     yield from _rates("layer_rates", plan.layer_rates)
+    yield from _patterns("layer_rates", plan.layer_rates, config)
     yield from _choices("arms", plan.arms, specs.TICKET_ARMS)
     if "ticket" not in plan.arms and set(plan.arms) & {"reinit", "random"} and plan.method == "iterative":
         yield "arms", f"{list(plan.arms)}: reinit and random take the ticket's mask: add ticket, their parent."
@@ -192,6 +204,7 @@ def _rewind(plan: specs.Tickets, config: RunConfig) -> Iterator[tuple[str, str]]
 def _schedule(plan: specs.Schedule, config: RunConfig) -> Iterator[tuple[str, str]]:
     yield from _rate("ratio", plan.ratio)
     yield from _rates("layer_ratios", plan.layer_ratios)
+    yield from _patterns("layer_ratios", plan.layer_ratios, config)
     if not plan.times:
         yield "times", "is empty: give epochs, -1 (never) or 0 (random at the initialisation)."
     for time in plan.times:
@@ -213,10 +226,13 @@ def _iterative(plan: specs.Iterative, config: RunConfig) -> Iterator[tuple[str, 
     for ratio in plan.ratios:
         yield from _rate("ratios", ratio)
     yield from _rates("layer_ratios", plan.layer_ratios)
+    yield from _patterns("layer_ratios", plan.layer_ratios, config)
 
 
 def _retrain(plan: specs.Retrain, config: RunConfig) -> Iterator[tuple[str, str]]:
     yield from _rates("layer_ratios", plan.layer_ratios)
+    yield from _patterns("layer_ratios", plan.layer_ratios, config)
+    yield from _patterns("each_layer", plan.each_layer, config)
     if plan.protocol == "han":
         if not plan.qualities:
             yield "qualities", "is empty: give at least one, e.g. [1.0]."
@@ -253,8 +269,18 @@ def _points(plan: specs.Sweep) -> list[dict[str, Any]]:
 
 
 def _probe(plan: specs.Probe, config: RunConfig) -> Iterator[tuple[str, str]]:
-    if plan.what == "cluster-centres" and config.model not in ("channels", "mlp"):
+    if plan.what != "cluster-centres":
+        return
+    if config.model not in ("channels", "mlp"):
         yield "what", f"cluster-centres needs a net whose width can be set: choose channels or mlp, not {config.model}."
+        return
+    layers = layer_names(config.model, config.hidden) or ()
+    if plan.layer not in layers[:-1]:
+        yield "layer", f"{plan.layer!r} is no hidden layer of {config.model}: choose {', '.join(layers[:-1])}."
+        return
+    units = (config.hidden or model_spec(config.model).hidden or ())[layers.index(plan.layer)]
+    if plan.clusters > units:
+        yield "clusters", f"{plan.clusters} clusters of {units} units: take at most {units}, or make the net wider."
 
 
 CHECKS = {

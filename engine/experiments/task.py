@@ -96,9 +96,10 @@ def _find_or_make(store: Store, described: Described, table: Table, row: Row, *,
     prepared = prepare(cell, run_of, trusted=trusted)
     if run is None:
         parent = described.run_id(cell.parents[0]) if cell.parents else None
-        # The runs of a sweep are all of one arm: their point says it all.
-        parts = dict.fromkeys(part for part in (cell.arm, cell.label) if part and part != "sweep")
-        name = f"{described.experiment.name}: {' '.join(parts)}, seed {cell.seed}"
+        # The runs of a sweep are all of one arm, and some labels name theirs: the point then says it all.
+        alone = cell.arm == "sweep" or cell.label.startswith(cell.arm)
+        told = cell.label if alone else f"{cell.arm} {cell.label}".strip()
+        name = f"{described.experiment.name}: {told}, seed {cell.seed}"
         store.create_run(prepared.config.to_dict(), name=name, run_id=run_id, parent=parent)
         run = store.run(run_id)
     facts = {**prepared.start.facts, "experiment": described.id}

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from prunescope.engine.models.catalog import MODELS, ModelSpec, model_problem, model_spec
+from prunescope.engine.models.catalog import MODELS, ModelSpec, layer_names, model_problem, model_spec
 
 if TYPE_CHECKING:
     from prunescope.engine.models.build import build_for as build_for
@@ -30,6 +30,7 @@ __all__ = [
     "ModelSpec",
     "build_for",
     "build_model",
+    "layer_names",
     "model_problem",
     "model_size",
     "model_spec",

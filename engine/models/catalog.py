@@ -1,6 +1,7 @@
 """The models by name, and which data each fits. Imports no torch."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from prunescope.engine.custom import is_custom, is_well_formed
@@ -20,6 +21,8 @@ class ModelSpec:
     hidden : default of the `hidden` setting, or None where the layers are fixed
     one_hidden : the `hidden` setting takes exactly one width
     normalises : has BatchNorm, which a step on one example cannot feed
+    stack : numbers of convolutions and linear layers of a plain stack; a hidden setting has its own
+    stages : stages of a residual net, and blocks in each
     """
 
     builder: str
@@ -29,6 +32,8 @@ class ModelSpec:
     hidden: tuple[int, ...] | None = None
     one_hidden: bool = False
     normalises: bool = False
+    stack: tuple[int, int] | None = None
+    stages: tuple[int, int] | None = None
 
     def accepts(self, input_shape: tuple[int, ...]) -> str | None:
         """Why inputs of this shape do not fit, or None when they do."""
@@ -44,42 +49,42 @@ class ModelSpec:
 
 MODELS: dict[str, ModelSpec] = {
     "channels": ModelSpec(
-        builder="plain:channels",
+        builder="plain:channels", stack=(1, 1),
         help="conv 3×3, max-pool, linear: the alignment experiment's net (120 filters)",
         smallest=3,
         hidden=(120,),
         one_hidden=True,
     ),
     "lenet-300-100": ModelSpec(
-        builder="plain:lenet_300_100",
+        builder="plain:lenet_300_100", stack=(0, 3),
         help="two hidden layers of 300 and 100 (266,200 weights on 28×28)",
         inputs="any",
     ),
     "mlp": ModelSpec(
-        builder="plain:mlp",
+        builder="plain:mlp", stack=(0, 1),
         help="hidden linear layers as wide as you say (512 by default)",
         inputs="any",
         hidden=(512,),
     ),
     "conv2": ModelSpec(
-        builder="stacked:conv2", help="2 conv and 3 linear layers (Frankle & Carbin's Conv-2)"
+        builder="stacked:conv2", stack=(2, 3), help="2 conv and 3 linear layers (Frankle & Carbin's Conv-2)"
     ),
-    "conv4": ModelSpec(builder="stacked:conv4", help="4 conv and 3 linear layers (Conv-4)"),
-    "conv6": ModelSpec(builder="stacked:conv6", help="6 conv and 3 linear layers (Conv-6)"),
+    "conv4": ModelSpec(builder="stacked:conv4", stack=(4, 3), help="4 conv and 3 linear layers (Conv-4)"),
+    "conv6": ModelSpec(builder="stacked:conv6", stack=(6, 3), help="6 conv and 3 linear layers (Conv-6)"),
     "alexnet": ModelSpec(
-        builder="stacked:alexnet", help="AlexNet's five conv layers, kernels fit to small images"
+        builder="stacked:alexnet", stack=(5, 3), help="AlexNet's five conv layers, kernels fit to small images"
     ),
-    "vgg11": ModelSpec(builder="stacked:vgg11", help="8 conv layers and one linear layer"),
+    "vgg11": ModelSpec(builder="stacked:vgg11", stack=(8, 1), help="8 conv layers and one linear layer"),
     "vgg19-bn": ModelSpec(
-        builder="stacked:vgg19_bn", normalises=True, help="16 conv layers with BatchNorm and one linear layer"
+        builder="stacked:vgg19_bn", stack=(16, 1), normalises=True, help="16 conv layers with BatchNorm and one linear layer"
     ),
     "resnet18": ModelSpec(
-        builder="residual:resnet18",
+        builder="residual:resnet18", stages=(4, 2),
         normalises=True,
         help="residual net of 64 to 512 channels, 11 million weights",
     ),
     "resnet20": ModelSpec(
-        builder="residual:resnet20",
+        builder="residual:resnet20", stages=(3, 3),
         normalises=True,
         help="residual net of 16 to 64 channels: the tickets paper's Resnet-18",
     ),
@@ -145,3 +150,41 @@ def model_spec(name: str) -> ModelSpec:
     if problem := model_problem(name):
         raise ValueError(f"model: {problem}")
     return MODELS.get(name, CUSTOM if is_custom(name) else _WIDE_SPEC)
+
+
+def layer_names(name: str, hidden: tuple[int, ...] = ()) -> tuple[str, ...] | None:
+    """Names of the layers with units, in their order, without making the net; None where only making it can tell.
+
+    Raises
+    ------
+    ValueError
+        As `model_spec`.
+    """
+    spec = model_spec(name)
+    if spec.builder == "plain:xord_net":
+        return ("w", "u")
+    if spec.stack:
+        convolutions, linear = spec.stack
+        if spec.builder == "plain:mlp":
+            linear += len(hidden or spec.hidden or ())
+        return (
+            *(f"conv{number}" for number in range(1, convolutions + 1)),
+            *(f"fc{number}" for number in range(1, linear + 1)),
+        )
+    if spec.stages:
+        stages, blocks = spec.stages
+        return ("conv1", *_residual(stages, blocks, "shortcut.0", first=False), "fc")
+    if spec is _WIDE_SPEC or name in ("wrn-16-4", "wrn-28-10"):
+        depth, factor = wide_resnet_shape(name)
+        return ("conv1", *_residual(3, (depth - 4) // 6, "shortcut", first=factor > 1), "fc")
+    return None
+
+
+def _residual(stages: int, blocks: int, shortcut: str, *, first: bool) -> Iterator[str]:
+    """Layers of the blocks; `first` says whether the first stage begins with a shortcut of its own."""
+    for stage in range(1, stages + 1):
+        for block in range(1, blocks + 1):
+            place = f"stage{stage}_block{block}"
+            yield from (f"{place}.conv1", f"{place}.conv2")
+            if block == 1 and (stage > 1 or first):
+                yield f"{place}.{shortcut}"

@@ -76,6 +76,11 @@ def test_a_failed_run_is_exit_code_1_and_retry_queues_it_again(shell, monkeypatc
         (["tickets", "--recipe", "digits-width"], "prunescope sweep --recipe digits-width"),
         (["tickets", "--recipe", "digits-lenet", "--executor", "slurm:"], "not supported"),
         (["experiments", "show", "none"], "no experiment 'none'"),
+        (["tickets", "--recipe", "digits-lenet", "--set=tickets.rewind=epoch", "--set=tickets.rewind_at=16"],
+         "not before the end of training (16)"),
+        (["tickets", "--recipe", "digits-lenet", "--set=tickets.arms=['reinit']"], "add ticket, their parent"),
+        (["sweep", "--recipe", "digits-width", "--set=sweep.grid={}"], "nothing to sweep"),
+        (["schedule", "--recipe", "digits-li", "--set=run.model=mlp"], "'conv1' matches no layer of mlp"),
     ],
 )
 def test_what_is_asked_wrongly_is_exit_code_2_with_what_to_do(shell, arguments, said):
@@ -88,7 +93,8 @@ def test_a_dry_run_lists_the_runs_and_makes_nothing(shell, tmp_path):
     code, out, _ = shell("tickets", "--recipe", "digits-lenet", "--dry-run")
     assert code == 0
     assert "s0-ticket-02" in out
-    assert "81 runs, about 102 MB" in out
+    assert "81 runs, about 102 MB on the disk, about" in out
+    assert "of computing on one core" in out
     assert not (tmp_path / "runs").exists()
 
 

@@ -41,6 +41,25 @@ def test_an_arm_without_its_parent_is_refused():
     assert "units" in problems(tickets={"arms": ["ticket", "one-per-cluster"]})["tickets.arms"]
 
 
+def test_layers_that_are_not_there_are_refused_before_anything_runs():
+    """Or a worker would find out after the dense net has been trained."""
+    said = problems(tickets={"layer_rates": {"conv1": 0.5}})["tickets.layer_rates"]
+    assert said == "'conv1' matches no layer of mlp: it has fc1, fc2."
+    assert experiment_from(BASE | {"tickets": {"layer_rates": {"fc*": 0.5}}})
+    assert "retrain.each_layer" in problems(kind="retrain", retrain={"each_layer": ["conv9"]}, run={"model": "conv2"})
+    assert "schedule.layer_ratios" in problems(kind="schedule", schedule={"layer_ratios": {"x": 0}})
+    # What only the user's own code can tell is left to it.
+    own = BASE | {"run": {"model": "mine:net"}, "tickets": {"layer_rates": {"x": 0.5}}}
+    assert experiment_from(own, trusted=True)
+
+
+def test_a_small_net_starts_from_a_hidden_layer_with_enough_units():
+    base = {"kind": "probe", "run": {"model": "channels", "hidden": [8]}}
+    assert "no hidden layer" in problems(**base, probe={"layer": "fc1"})["probe.layer"]
+    assert "at most 8" in problems(**base, probe={"clusters": 9})["probe.clusters"]
+    assert "channels or mlp" in problems(kind="probe", run={"model": "conv2"}, probe={})["probe.what"]
+
+
 def test_an_empty_sweep_is_refused():
     assert "nothing to sweep" in problems(kind="sweep", sweep={})["sweep.grid"]
     assert "sweep.grid.lr" in problems(kind="sweep", sweep={"grid": {"lr": []}})

@@ -3,14 +3,17 @@
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
-from prunescope.engine.config import ConfigError
+from prunescope.engine.config import ConfigError, RunConfig
+from prunescope.engine.experiments import estimate
 from prunescope.engine.experiments.cells import plan_cells
 from prunescope.engine.experiments.checks import experiment_from
-from prunescope.engine.experiments.recipes import changed, read_recipe, recipe_names
+from prunescope.engine.experiments.estimate import disk_bytes
+from prunescope.engine.experiments.recipes import changed, read_recipe, recipe_names, toml_of
 from prunescope.engine.experiments.specs import KINDS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -27,6 +30,31 @@ def test_a_recipe_is_sound_and_says_what_it_is(name):
     assert len({cell.key for cell in cells}) == len(cells)
     # The experiment's id, a dot and the key make a run's id of at most 64 characters.
     assert all(re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,25}", cell.key) for cell in cells)
+
+
+@pytest.mark.parametrize("name", [name for name in recipe_names() if name.endswith("-paper")])
+def test_what_a_paper_needs_of_the_disk_is_told_beforehand(name):
+    """At least a snapshot of the smallest net for each run; the net is never made."""
+    cells = plan_cells(experiment_from(read_recipe(name)))
+    assert disk_bytes(cells) > 100_000 * len(cells)
+
+
+def test_the_time_of_an_experiment_is_measured_steps_times_their_number(monkeypatch):
+    """Digits: 1,400 examples in batches of 56 are 25 steps; judging 397 costs 397/56/3 more. Worked by hand."""
+    monkeypatch.setattr(estimate, "step_seconds", lambda *_: 0.01)
+    cells = plan_cells(experiment_from(changed(read_recipe("digits-schedule"), ["seeds=[0]", "run.epochs=16"])))
+    assert len(cells) == 7
+    assert estimate.seconds_needed(cells) == pytest.approx(7 * 16 * 0.01 * (25 + 397 / 56 / 3))
+    monkeypatch.undo()
+    config = RunConfig.from_dict(cells[0].config)
+    assert 0 < estimate.step_seconds(config, (1, 8, 8), 10, 56) < 10
+    assert estimate.seconds_needed(plan_cells(experiment_from({"kind": "sweep", "name": "x", "run": {"dataset": "xord",
+        "model": "mlp"}, "sweep": {"grid": {"lr": [0.1]}}}))) is None  # fmt: skip
+
+
+def test_a_value_is_written_so_that_it_is_read_back():
+    value = {"hidden": [[8], [16]], "layer_rates": {"conv*": 0.5, "a b": 0}, "name": 'a "b"', "on": True, "lr": 1e-05}
+    assert tomllib.loads(f"x = {toml_of(value)}")["x"] == value
 
 
 def test_there_is_a_recipe_of_each_kind_that_needs_no_download():

@@ -135,14 +135,16 @@ def test_an_executor_is_one_of_the_standard_library():
     pool.shutdown()
 
 
-def test_a_failed_run_leaves_its_error_and_blocks_its_children(store, make):
-    described = make("tickets", {"levels": 1, "layer_rates": {"nowhere": 0.5}})
-    for key in ("s0-dense", "s0-ticket-01"):
-        run_cell(str(store.root), described.id, key)
+def test_a_failed_run_leaves_its_error_and_what_it_recorded_and_blocks_its_children(store, make):
+    described = make("tickets", {"levels": 1}, run={"optimizer": "sgd", "lr": 1000.0, "weight_decay": 1.0}, seeds=[0, 1])
+    run_cell(str(store.root), described.id, "s0-dense")
     summary = summarise(store, described)
-    states = {line.key: line.state for line in summary.lines}
-    assert states["s0-ticket-01"] == "failed"
-    assert "matches no layer. Layers: fc1, fc2, fc3" in {line.key: line.error for line in summary.lines}["s0-ticket-01"]
+    lines = {line.key: line for line in summary.lines}
+    assert (lines["s0-dense"].state, lines["s0-ticket-01"].state) == ("failed", "blocked")
+    assert (lines["s1-dense"].state, lines["s1-ticket-01"].state) == ("queued", "queued")
+    assert lines["s0-dense"].error.startswith("Diverged")
+    assert store.run(lines["s0-dense"].run_id).epochs[0] == 0
+    assert "Diverged" in (store.root / lines["s0-dense"].run_id / "log.txt").read_text()
 
 
 def test_a_finished_run_is_never_redone(store, make, monkeypatch):

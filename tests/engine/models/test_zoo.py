@@ -6,7 +6,16 @@ import pytest
 import torch
 from prunescope.engine.config import RunConfig
 from prunescope.engine.data import load_for
-from prunescope.engine.models import MODELS, build_for, build_model, model_size, model_spec, unit_layers
+from prunescope.engine.models import (
+    MODELS,
+    build_for,
+    build_model,
+    layer_names,
+    model_size,
+    model_spec,
+    unit_layers,
+    unit_modules,
+)
 from prunescope.engine.models.catalog import MODEL_PATTERNS
 from torch import nn
 
@@ -44,6 +53,18 @@ def test_every_weight_gets_a_gradient_on_every_image_size(name, shape):
     nn.functional.cross_entropy(outputs, torch.arange(6)).backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
     assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", [*MODELS, "wrn-10-1", "wrn-22-2"])
+def test_layers_are_known_by_name_without_making_the_net(name):
+    """Recipes name layers, and are checked where no torch is."""
+    if model_spec(name).inputs == "pairs":
+        model, hidden = build_model(name, input_shape=(4, 2), n_classes=2), ()
+    else:
+        hidden = (9, 8, 7) if name == "mlp" else ()
+        model = narrow(name, (3, 32, 32), hidden=hidden)
+    assert layer_names(name, hidden) == tuple(unit_modules(model))
+    assert layer_names("os:system") is None
 
 
 @pytest.mark.parametrize("name", ["mlp", "lenet-300-100"])
