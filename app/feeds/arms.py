@@ -152,9 +152,8 @@ def _level(summary: Summary, quantity: str, drawn: Sequence[lab.Series]) -> list
     places = [x for one in drawn for x in one.x] or [group.level for group in summary.groups]
     ends = [min(0.0, *places), max(places)]
     value = dense.values[quantity]
-    return [
-        lab.Series(name=DENSE, x=ends, mean=[value.mean] * 2, sd=[value.sd] * 2, n=[value.n] * 2, colour=-1, dash=2)
-    ]
+    both = {"mean": [value.mean] * 2, "sd": [value.sd] * 2, "n": [value.n] * 2}
+    return [lab.Series(name=DENSE, x=ends, **both, colour=-1, dash=2, points=False)]
 
 
 def by_level(summary: Summary, arm: str) -> Iterator[tuple[str, list[Line]]]:

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from prunescope.app.feeds import arms, quantities
+from prunescope.app.feeds import arms
 from prunescope.app.figures import lab
 from prunescope.engine.config import field_specs
 from prunescope.engine.experiments.summary import config_differences, spread

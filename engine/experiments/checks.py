@@ -148,10 +148,11 @@ def _rates(name: str, rates: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _patterns(name: str, patterns: Iterable[str], config: RunConfig) -> Iterator[tuple[str, str]]:
     """Layers that are named must be there; of the user's own networks only making them can tell."""
     layers = layer_names(config.model, config.hidden)
-    for pattern in patterns:
-        if layers and not any(fnmatchcase(layer, pattern) for layer in layers):
-            there = ", ".join(layers) if len(layers) < 20 else f"{', '.join(layers[:4])}, … {layers[-1]}"
-            yield name, f"{pattern!r} matches no layer of {config.model}: it has {there}."
+    strangers = [p for p in patterns if layers and not any(fnmatchcase(layer, p) for layer in layers)]
+    if layers and strangers:
+        there = ", ".join(layers) if len(layers) < 20 else f"{', '.join(layers[:4])}, … {layers[-1]}"
+        match = "matches" if len(strangers) == 1 else "match"
+        yield name, f"{', '.join(map(repr, strangers))} {match} no layer of {config.model}: it has {there}."
 
 
 def _choices(name: str, given: Sequence[str], known: Sequence[str]) -> Iterator[tuple[str, str]]:
