@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import Dash, html
 from flask import Response, send_file
-from prunescope.app import row_routes, selection_routes
+from prunescope.app import estimate, row_routes, selection_routes
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.exporting import pdf, routes
 from prunescope.app.exporting.catalog import figures_of
@@ -221,6 +221,7 @@ def register(app: Dash, store: Store, settings: Any) -> None:
     evaluator = Evaluator(store.root, model=settings.model, data=settings.data)
     row_server = row_routes.register(app.server, store, evaluator)
     selection_routes.register(app.server, store, evaluator)
+    estimate.register(app.server, store, evaluator)
     routes.register(app.server, store, row_server, FIGURES, lambda: page(settings))
 
     @app.server.get("/api/plotly-full.js")

@@ -80,7 +80,17 @@ window.prunescope = window.prunescope || {};
     try {
       const told = await ps.post("/api/validate", { config: read(form) });
       showQuietly(form, told.problems || {});
+      if (!Object.keys(told.problems || {}).length) await estimate(form);
     } catch (problem) { if (problem.told && problem.told.problems) showQuietly(form, problem.told.problems); }
+  }
+  // What will be recorded: asked for when the settings can be used; an answer that comes late is about older ones.
+  let asked = 0;
+  async function estimate(form) {
+    const mine = ++asked, place = form.querySelector(".form-size");
+    const told = await ps.post("/api/estimate", { config: read(form) });
+    if (mine !== asked) return;
+    place.textContent = told.says;
+    place.classList.toggle("is-bad", told.tight);
   }
   function showQuietly(form, problems) {
     const focused = document.activeElement;
@@ -117,7 +127,7 @@ window.prunescope = window.prunescope || {};
     }
     const form = ps.el("form", { novalidate: true }, ps.el("div", { class: "fields" }, ...first.map(input)), more,
       ps.el("p", { class: "form-problem", role: "alert" }),
-      ps.el("div", { class: "form-actions" }, ps.el("button", { type: "submit", class: "primary" }, "Start training")));
+      ps.el("div", { class: "form-actions" }, ps.el("span", { class: "form-size", role: "status" }), ps.el("button", { type: "submit", class: "primary" }, "Start training")));
     // A preset fills the form; what it says can then be changed.
     form.prepend(ps.el("div", { class: "presets" }, "Start from", ...Object.entries(presets).map(([name, config]) =>
       ps.el("button", { type: "button", class: "small", onclick: () => fillIn(form, config) }, name))));
@@ -126,5 +136,6 @@ window.prunescope = window.prunescope || {};
     form.addEventListener("submit", (event) => submit(event, form, box));
     form.addEventListener("change", () => check(form));
     form.elements[FIRST[0]].focus();
+    check(form);
   };
 })(window.prunescope);

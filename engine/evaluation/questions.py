@@ -10,6 +10,7 @@ from typing import Any
 from prunescope.engine.evaluation.embedding import embed
 from prunescope.engine.evaluation.orders import ablation, curves, sensitivity, surface
 from prunescope.engine.evaluation.readings import collapse, correlations, low_rank_swap
+from prunescope.engine.evaluation.recording import recording
 from prunescope.engine.evaluation.removals import joint, selection, sizes, take_away
 from prunescope.engine.evaluation.subject import Subjects
 
@@ -26,4 +27,5 @@ QUESTIONS: dict[str, Callable[[Subjects, dict[str, Any]], Iterator[dict[str, Any
     "correlations": correlations,
     "collapse": collapse,
     "embed": embed,
+    "recording": recording,
 }

@@ -39,6 +39,7 @@ ACTIONS = ("pause", "resume", "stop", "rerun", "delete", "restore", "rename")
 CHANGING = [
     ("/api/runs", {"config": {}}),
     ("/api/validate", {"config": {}}),
+    ("/api/estimate", {"config": {}}),
     *(("/api/runs/one/control", {"action": action}) for action in ACTIONS),
     ("/api/experiments", {"recipe": "digits-lenet", "changes": {}}),
     ("/api/experiments/validate", {"recipe": "digits-lenet", "changes": {}}),
@@ -159,7 +160,7 @@ def test_read_only_refuses_every_change_even_with_the_token(
 def test_every_route_that_accepts_a_post_is_known_to_these_tests(app: Dash) -> None:
     posts = {path for path, method in every_route(app) if method == "POST"}
     reading = {"/_dash-update-component", "/api/export/pdf", "/api/x"}
-    runs = {"/api/runs", "/api/validate", "/api/runs/x/control"}
+    runs = {"/api/runs", "/api/validate", "/api/estimate", "/api/runs/x/control"}
     assert posts - reading == runs | {
         "/api/experiments", "/api/experiments/validate", "/api/experiments/x/control"
     }
