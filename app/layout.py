@@ -200,12 +200,13 @@ def _welcome(settings: Any) -> html.Div:
                 className="welcome-actions",
                 children=[
                     html.Button("New run", type="button", className="primary", **{"data-do": "new"}),
-                    html.Button("New experiment", type="button", **{"data-do": "experiment"}),
+                    html.Button("New experiment", type="button", className="button", **{"data-do": "experiment"}),
                 ],
             ),
             html.P("Or on the shell:"),
             html.Pre(
                 f"prunescope train --dataset digits --model channels --init-scale 0.1 --logdir {settings.logdir}",
+                className="command",
                 # Both may be wider than the page: the keyboard must be able to scroll them.
                 tabIndex=0,
             ),

@@ -5,6 +5,7 @@ window.prunescope = window.prunescope || {};
   const GROUPS = { run: "Run", data: "Data", model: "Model", training: "Training", recording: "Recording" };
   // What most people change; the rest waits under "More settings".
   const FIRST = ["name", "dataset", "model", "epochs", "init_scale", "lr", "seed"];
+  const OTHER = "another";
   let fields = null;
   let presets = {};
 
@@ -20,21 +21,29 @@ window.prunescope = window.prunescope || {};
     const id = "field-" + field.name;
     const common = { id, name: field.name, "aria-describedby": `${id}-help ${id}-problem` };
     let element;
-    // Names with a pattern (wrn-16-4) can be typed; what only the shell may name is not offered here.
+    // Names with a pattern (wrn-16-4) can be typed as well; what only the shell may name is not offered here.
     const open = field.patterns && !field.patterns.startsWith("module:");
-    if (field.choices && field.choices.length && !open) {
-      element = ps.el("select", common, ...field.choices.map((value) => ps.el("option", { value, selected: value === field.default }, value)));
+    if (field.choices && field.choices.length) {
+      element = ps.el("select", common, ...field.choices.map((value) => ps.el("option", { value, selected: value === field.default }, value)),
+        open ? ps.el("option", { value: OTHER }, "another name …") : null);
+      element.addEventListener("change", (event) => { if (element.value === OTHER) { event.stopPropagation(); typed(element, common); } });
     } else if (field.kind === "bool") {
       element = ps.el("input", { ...common, type: "checkbox", checked: field.default === true });
     } else if (field.kind === "int" || field.kind === "float") {
       element = ps.el("input", { ...common, type: "text", inputmode: "decimal", value: field.default ?? "", autocomplete: "off" });
     } else {
       const value = Array.isArray(field.default) ? field.default.join(", ") : field.default ?? "";
-      element = ps.el("input", { ...common, type: "text", value, autocomplete: "off", list: field.choices && field.choices.length ? id + "-list" : null });
+      element = ps.el("input", { ...common, type: "text", value, autocomplete: "off" });
     }
-    const list = element.getAttribute("list") ? ps.el("datalist", { id: id + "-list" }, ...field.choices.map((value) => ps.el("option", { value }))) : null;
-    return ps.el("div", { class: "field" }, ps.el("label", { for: id }, field.label), element, list,
+    return ps.el("div", { class: "field" }, ps.el("label", { for: id }, field.label), element,
       ps.el("p", { class: "field-help", id: id + "-help" }, field.help), ps.el("p", { class: "field-problem", id: id + "-problem", role: "alert" }));
+  }
+
+  // The list makes room for a name that it does not have.
+  function typed(select, common) {
+    const text = ps.el("input", { ...common, type: "text", placeholder: "such as wrn-16-4", autocomplete: "off" });
+    select.replaceWith(text);
+    text.focus();
   }
 
   function read(form) {
@@ -71,7 +80,11 @@ window.prunescope = window.prunescope || {};
       if (!element) continue;
       const value = config[field.name] ?? field.default ?? "";
       if (element.type === "checkbox") element.checked = Boolean(value);
-      else element.value = Array.isArray(value) ? value.join(", ") : value;
+      else {
+        const text = Array.isArray(value) ? value.join(", ") : value;
+        if (element.tagName === "SELECT" && ![...element.options].some((option) => option.value === text)) element.prepend(ps.el("option", { value: text }, text));
+        element.value = text;
+      }
     }
     check(form);
   }
@@ -87,6 +100,7 @@ window.prunescope = window.prunescope || {};
   let asked = 0;
   async function estimate(form) {
     const mine = ++asked, place = form.querySelector(".form-size");
+    if (!place.textContent) place.textContent = "counting …";
     const told = await ps.post("/api/estimate", { config: read(form) });
     if (mine !== asked) return;
     place.textContent = told.says;

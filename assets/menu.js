@@ -150,8 +150,10 @@ window.prunescope = window.prunescope || {};
     });
     place.append(menu);
     open = menu;
+    // At the end of the list of runs there is room above only.
+    const list = place.closest(".runs");
+    menu.classList.toggle("is-up", Boolean(list) && menu.getBoundingClientRect().bottom > list.getBoundingClientRect().bottom);
     menu.firstChild.focus();
-    menu.scrollIntoView({ block: "nearest" });
   };
 
   function showFull() {

@@ -250,6 +250,7 @@ window.prunescope = window.prunescope || {};
       text = run.status === "running" ? "live" : run.status;
       if (run.status === "running" && run.total) far = ` · ${Math.floor(run.epoch ?? 0)} of ${run.total}`;
     }
+    box.title = state === "lost" ? "The server does not answer. When it is started again, this page goes on by itself." : run?.message || "";
     box.dataset.state = state;
     set(box.querySelector("span"), text);
     set(box.querySelector(".of"), far);

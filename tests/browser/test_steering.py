@@ -89,7 +89,7 @@ def test_a_wrong_value_in_the_form_says_so_beside_its_field_and_a_right_one_star
     assert not [run for run in server.store.runs() if run.name == "from the page"]
     form.get_by_label("Epochs", exact=True).fill("3")
     form.get_by_label("Dataset").select_option("xord")
-    form.get_by_label("Model").fill("mlp")
+    form.get_by_label("Model").select_option("mlp")
     form.get_by_role("button", name="Start training").click()
     page.locator("dialog").wait_for(state="detached")
     tab.drawn("overview", epoch=3, at_least=4)
