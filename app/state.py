@@ -333,6 +333,7 @@ KEYS: tuple[Key, ...] = (
     Key(name="sidebar", kind="flag", label="Runs", default=True, reach="local"),
     Key(name="present", kind="flag", label="Present", default=False, reach="local"),
     Key(name="hide", kind="text", label="Left out when presenting", default="", reach="local"),
+    Key(name="show", kind="text", label="Controls kept when presenting", default="", reach="local"),
     Key(name="speed", kind="number", label="Replay speed", default=5, minimum=0.2, maximum=60, unit="epochs/s",
         reach="local"),
     Key(name="play", kind="flag", label="Replay at once", default=False, reach="local"),

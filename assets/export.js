@@ -5,7 +5,7 @@ window.prunescope = window.prunescope || {};
   "use strict";
   const el = (...given) => ps.el(...given);
   const STORED = "prunescope.paper";
-  const FRAME = ["theme", "sidebar", "full", "present", "hide", "speed", "play"];
+  const FRAME = ["theme", "sidebar", "full", "present", "hide", "show", "speed", "play"];
   const DRAWN = ["svg", "png"];
   const KINDS = { svg: "image/svg+xml", png: "image/png", pdf: "application/pdf", html: "text/html", csv: "text/csv", json: "application/json", py: "text/x-python", zip: "application/zip" };
   const WORDS = { svg: "SVG", pdf: "PDF", png: "PNG", html: "HTML", csv: "CSV", json: "JSON", py: "Python" };

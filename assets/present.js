@@ -1,10 +1,11 @@
 // Present mode, for a lecture: one or two figures full screen, large type, the scrubber, and nothing else. It is
-// told by the address alone: present=1, full=angles,ridge (which figures), hide=finding,badge,scrubber (what to
-// leave out), speed=5 (epochs a second), play=1 (replay from the start, again and again).
+// told by the address alone: present=1, full=angles,ridge (which figures), hide=finding,titles,scrubber,speed,follow
+// (what to leave out), show=readout,frac (which of the page's controls to keep), speed=5 (epochs a second),
+// play=1 (replay from the start, again and again).
 window.prunescope = window.prunescope || {};
 (function (ps) {
   "use strict";
-  const PARTS = ["finding", "scrubber", "speed", "follow", "badge", "titles"];
+  const PARTS = ["finding", "scrubber", "speed", "follow", "titles"];
   const AGAIN_MS = 3000;
   let played = false;
 
@@ -35,6 +36,11 @@ window.prunescope = window.prunescope || {};
     app.classList.toggle("is-present", view.present);
     const hidden = view.hide.split(",");
     for (const part of PARTS) app.classList.toggle(`hide-${part}`, view.present && hidden.includes(part));
+    const kept = view.present ? view.show.split(",").filter(Boolean) : [];
+    for (const rail of document.querySelectorAll(".rail")) {
+      for (const part of rail.children) part.classList.toggle("is-shown", kept.includes(part.dataset.control) || (part.matches(".readout") && kept.includes("readout")));
+      rail.classList.toggle("has-shown", Boolean(rail.querySelector(".is-shown")));
+    }
     if (view.present && !view.full) {
       const first = document.querySelector(`#page-${view.page} [data-figure]`);
       if (first) ps.set({ full: first.dataset.figure });
@@ -42,12 +48,19 @@ window.prunescope = window.prunescope || {};
     ps.showFull();
   }
 
+  // The slider that the page is about, with the number that it changes, comes along.
+  function slider() {
+    const names = [...document.querySelectorAll(`#page-${ps.view().page} .rail > [data-control]`)].map((box) => box.dataset.control);
+    const name = names.find((one) => { const key = ps.key(one); return key && key.kind === "number" && key.reach === "local"; });
+    return name ? `readout,${name}` : "";
+  }
+
   ps.present = function (id) {
-    ps.set({ present: true, full: id || ps.view().full }, { push: true });
+    ps.set({ present: true, full: id || ps.view().full, show: ps.view().show || slider() }, { push: true });
     if (document.documentElement.requestFullscreen) document.documentElement.requestFullscreen().catch(() => {});
   };
   ps.leavePresent = function () {
-    ps.set({ present: false, full: "", play: false });
+    ps.set({ present: false, full: "", show: "", play: false });
     if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
   };
 
@@ -66,7 +79,7 @@ window.prunescope = window.prunescope || {};
 
   ps.startPresent = function () {
     ps.onView((changed) => {
-      if (changed.some((name) => ["present", "hide", "full", "page"].includes(name))) show();
+      if (changed.some((name) => ["present", "hide", "show", "full", "page"].includes(name))) show();
       if (changed.includes("play")) { played = false; begin(); }
     });
     document.addEventListener("fullscreenchange", () => { if (!document.fullscreenElement && ps.view().present) ps.leavePresent(); });

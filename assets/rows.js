@@ -160,17 +160,6 @@ window.prunescope = window.prunescope || {};
     }
   };
 
-  // One figure's template, drawn for paper, without touching what is on screen.
-  ps.templateOnce = async function (query, figureId) {
-    const answer = await fetch("/api/rows?" + query);
-    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-    for await (const { head } of frames(answer.body)) {
-      if (head.error) throw new Error(head.error);
-      if (head.figures) return head.figures[figureId];
-    }
-    throw new Error("the server sent no figure");
-  };
-
   // Stop computing what nobody looks at any more; what has arrived is kept.
   ps.dropOthers = function (wanted) {
     const view = ps.view();

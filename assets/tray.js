@@ -96,7 +96,7 @@ window.prunescope = window.prunescope || {};
     const content = el("div", { class: "tray-box" }, list,
       el("fieldset", { class: "ticks" }, el("legend", {}, "Files"), ...ticks, tick("Panel letters", true, (on) => { letters = on; draw(); })),
       el("details", { class: "more" }, el("summary", {}, "Size and type"), el("div", { class: "fields" }, ...ps.paperFields(paper, (name, value) => { paper[name] = value; }, { letter: false }))),
-      ps.spec().pdf ? null : el("p", { class: "card-text" }, "PDF needs one more package: pip install 'prunescope[pdf]'."),
+      ps.spec().pdf ? null : el("p", { class: "card-text" }, "PDF needs one more package: pip install typst."),
       status, el("div", { class: "form-actions" }, pack));
     const box = ps.dialog("Figures tray", content);
     box.classList.add("wide");

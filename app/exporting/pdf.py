@@ -9,7 +9,7 @@ from typing import Any
 
 from prunescope.app.exporting.collect import ExportError
 
-INSTALL = "PDF needs one more package: pip install 'prunescope[pdf]' (or pip install typst)."
+INSTALL = "PDF needs one more package: pip install typst."
 LARGEST_SVG = 12 * 2**20
 # Fonts are taken from the machine; these come last, for those that it lacks.
 _SIZE = re.compile(r'<svg[^>]*?\swidth="([\d.]+)in"[^>]*?\sheight="([\d.]+)in"', re.DOTALL)

@@ -19,7 +19,7 @@ from prunescope.engine.store import LayerInfo, Run
 
 PACKAGES = ("prunescope", "numpy", "scipy", "scikit-learn", "plotly")
 # The frame around a figure, not the figure.
-_FRAME = ("theme", "sidebar", "full", "present", "hide", "speed", "play")
+_FRAME = ("theme", "sidebar", "full", "present", "hide", "show", "speed", "play")
 # Said beside the view, not in it.
 _SAID = ("run", "layer", "epoch", "follow")
 

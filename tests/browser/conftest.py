@@ -317,7 +317,7 @@ def tab(chromium: Any, server: Server, request: pytest.FixtureRequest) -> Iterat
         yield new_tab()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def profile(chromium: Any) -> Callable[..., Any]:
     """profile(server, **options) is a context manager of one browser profile for several tabs."""
     return lambda server, **options: watched(chromium, server, **options)

@@ -124,7 +124,7 @@ def test_without_a_browser_the_message_says_what_to_install(ours, monkeypatch):
 
 def test_without_typst_the_message_says_what_to_install(ours, monkeypatch):
     monkeypatch.setattr(pdf, "available", lambda: False)
-    with pytest.raises(ExportError, match=r"pip install 'prunescope\[pdf\]'"):
+    with pytest.raises(ExportError, match=r"pip install typst"):
         render([ours.document("small", "angles")], ["pdf"])
 
 
