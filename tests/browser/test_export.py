@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from prunescope.app.export import Exporter, exporter, render
+from prunescope.app.exporting import pdf
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -30,7 +31,7 @@ def opened(tab, path):
     tab.page.goto(tab.server.url + path)
     page = urlsplit(path).path.strip("/")
     tab.page.wait_for_selector(f"#page-{page} .main-svg")
-    tab.page.wait_for_function("() => document.documentElement.dataset.drawn?.endsWith(' 5 6')")
+    tab.page.wait_for_function("() => document.documentElement.dataset.drawn?.endsWith(' 6')")
     return tab.page
 
 
@@ -61,20 +62,15 @@ def test_the_browser_and_the_shell_write_the_same_file(profile, server, run, the
     assert made[name] == data
 
 
-def test_every_figure_of_the_geometry_pages_is_exported(tab, run):
-    for path in ("overview", "alignment", "trajectories"):
-        page = opened(tab, f"/{path}?run={run}")
-        for figure in page.eval_on_selector_all(
-            f"#page-{path} [data-figure]:not(.is-unused)",
-            "boxes => boxes.filter((b) => b.querySelector('.main-svg')).map((b) => b.dataset.figure)",
-        ):
-            export_dialog(page, figure)
-            data, name = saved(page, page.locator("[data-format=svg]").click)
-            root = ET.fromstring(data)
-            told = json.loads(root.find(f"{SVG}metadata").text)
-            assert (told["run"], told["figure"], told["epoch"]) == (run, figure, 5)
-            assert name.endswith(f"{figure}_epoch-5.svg")
-            page.keyboard.press("Escape")
+def test_every_button_of_the_dialog_saves_its_file(tab, run):
+    page = opened(tab, f"/alignment?run={run}&epoch=3&follow=0")
+    export_dialog(page, "angles")
+    begins = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF", "html": b"<!DOCTYPE", "json": b"{", "zip": b"PK"}
+    for kind in ("svg", "png", *(["pdf"] if pdf.available() else []), "html", "csv", "json", "py", "zip"):
+        data, name = saved(page, page.locator(f"[data-format={kind}]").click)
+        together = ".zip" if kind in ("csv", "py") else ""
+        assert name == f"{run}_conv1_angles_epoch-3.{kind}{together}"
+        assert data.startswith(begins.get(kind, b"PK")), kind
 
 
 def test_a_zoom_is_exported_as_it_is_on_screen(tab, run):

@@ -10,6 +10,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import urllib.request
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -228,3 +229,23 @@ def test_names_tell_run_layer_and_epoch_or_the_experiment(made, trained):
             assert one.figure in file, name
             assert whole or file.startswith(trained.ids["digits"]), name
             assert whole or f"epoch-{one.epoch}." in file, name
+
+
+def test_an_html_opens_offline_and_draws_the_same_points(chromium, server, made, trained, tmp_path):
+    query = f"run={trained.ids['digits']}&figure=angles&format=html&epoch=4&follow=0"
+    path = tmp_path / "angles.html"
+    with urllib.request.urlopen(f"{server.url}/api/export?{query}", timeout=60) as answer:
+        path.write_bytes(answer.read())
+    context = chromium.new_context(offline=True)
+    page, problems, asked = context.new_page(), [], []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda said: said.type == "error" and problems.append(said.text))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    page.wait_for_selector("#figure .main-svg")
+    drawn = page.evaluate("() => document.getElementById('figure').data.map((trace) => [trace.x.length, trace.y[5]])")
+    assert "Spherical k-means" in page.text_content("details")
+    context.close()
+    assert drawn == [[len(trace["x"]), pytest.approx(trace["y"][5], rel=2e-6)] for trace in made["angles"].data]
+    assert problems == []
+    assert asked == [path.as_uri()]
