@@ -11,6 +11,8 @@ window.prunescope = window.prunescope || {};
   function finishSvg(text, plot) {
     const uid = /id="defs-([0-9a-f]+)"/.exec(text);
     if (uid) text = text.replaceAll(uid[1], "ps");
+    // plotly writes the attributes of a legend's boxes in another order the second time.
+    text = text.replace(/<rect\b([^>]*?)(\/?)>/g, (_, inner, end) => `<rect ${inner.match(/[\w:-]+="[^"]*"/g).sort().join(" ")}${end}>`);
     const open = /<svg\b[^>]*>/.exec(text)[0];
     const head = `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${plot.inches[0]}in" height="${plot.inches[1]}in" viewBox="0 0 ${plot.width} ${plot.height}">`;
     const about = `<title>${escape(plot.title)}</title><desc>${escape(plot.caption)}</desc><metadata>${escape(JSON.stringify(plot.provenance))}</metadata>`;

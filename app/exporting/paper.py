@@ -66,6 +66,8 @@ def on_paper(data: list[dict[str, Any]], layout: Mapping[str, Any], style: Paper
             axis["automargin"] = True
     _without_scrubber(traces, layout)
     if style.legend == "labels":
+        # A legend of the figure's own gives way to the key, which says the same.
+        layout["showlegend"] = False
         above = dress(traces, layout, width, height, 12 * type_scale)
         # The plot keeps its shape where nobody has asked for a height.
         height += 0 if style.height or style.preset.height else above

@@ -34,6 +34,14 @@ def test_two_exports_of_one_view_are_byte_identical(files):
     assert first == second
 
 
+def test_a_legend_is_drawn_the_same_the_second_time(ours, browser):
+    document = ours.document("small", "accuracy", style=PaperStyle(legend="right"))
+    first, second = drawing.draw([(document.plot, "svg")] * 2)
+    assert first == second
+    said = {"".join(text.itertext()) for text in ET.fromstring(first).iter(f"{SVG}text")}
+    assert {"train", "validation"} <= said
+
+
 def test_an_xml_parser_finds_size_words_and_provenance(files):
     document, made, _ = files
     root = ET.fromstring(one(made, ".svg"))
