@@ -41,6 +41,9 @@ VIEWS = {
     "similarity": ("emb=mds&embat=5",),
     "compare": ("runs={digits},{xord}",),
 }
+# Drawing in depth loads more of plotly first.
+DRAWN = """[...document.querySelectorAll(".page:not([hidden]) [data-figure]:not(.is-unused)")]
+  .every((box) => box.querySelector(".main-svg"))"""
 # All files of all figures on screen, made twice. Of the HTML, plotly's own megabyte stays in the page.
 MAKE = """async () => {
   const ps = window.prunescope, made = [];
@@ -111,7 +114,7 @@ def made(profile, server, trained):
         tab = new_tab()
         for page in PAGES:
             for query in VIEWS.get(page, ("",)):
-                tab.open(f"/{page}?run={trained.ids['digits']}&{query.format(**trained.ids)}").settled()
+                tab.open(f"/{page}?run={trained.ids['digits']}&{query.format(**trained.ids)}").settled().until(DRAWN)
                 for one in tab.page.evaluate(MAKE):
                     files = {name: base64.b64decode(text) for name, text in one.pop("files").items()}
                     found[f"{one['figure']} {query}" if one["figure"] in found else one["figure"]] = Made(**one, files=files)
