@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -307,7 +308,41 @@ def test_the_pool_can_be_killed_while_it_works():
         time.sleep(0.01)
     pool.kill()
     assert future.done() or future.cancelled()
-    assert executor.NICENESS > 0
+
+
+def test_workers_give_way_to_the_pages_and_keep_to_one_core(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    pool = open_executor("local:1")
+    try:
+        assert pool.submit(os.nice, 0).result() == min(19, os.nice(0) + executor.NICENESS) > os.nice(0)
+        assert pool.submit(os.getenv, "OMP_NUM_THREADS").result() == "1"
+    finally:
+        pool.shutdown()
+
+
+def test_a_running_run_that_is_paused_is_saved_and_ends_in_the_same_bits_when_resumed(
+    store, make, assert_same_run
+):
+    described = make("sweep", {"grid": {"epochs": [6]}}, run={"min_epoch_seconds": 0.2})
+    key, ended = "s0-p0000", []
+    worker = threading.Thread(target=lambda: ended.append(run_cell(str(store.root), described.id, key)))
+    worker.start()
+    until = time.monotonic() + 120
+    while not (described.run_id(key) in [run.id for run in store.runs()] and len(store.run(described.run_id(key)).epochs) > 2):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    with described.table() as table:
+        table.pause(key)
+        worker.join()
+        assert (ended, table.row(key).state) == (["stopped"], "paused")
+        assert len(store.run(described.run_id(key)).epochs) < 7
+        table.resume(key)
+        assert run_cell(str(store.root), described.id, key) == "done"
+        assert table.row(key).attempt == 2
+    straight = Store(store.root.parent / "straight")
+    again = Experiments(straight).create(described.experiment)
+    run_cell(str(straight.root), again.id, key)
+    assert_same_run(store.run(described.run_id(key)), straight.run(again.run_id(key)))
 
 
 def test_processes_that_die_before_a_run_begins_end_the_supervisor_with_advice(store, make, monkeypatch, tmp_path):
