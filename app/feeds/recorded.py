@@ -52,7 +52,8 @@ class Recorded:
         self._known: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._lock = Lock()
 
-    def _once(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
+    def once(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
+        """What was computed under this key before, or what `compute` gives."""
         with self._lock:
             if key in self._known:
                 self._known.move_to_end(key)
@@ -67,7 +68,7 @@ class Recorded:
     def curves(self, run: Run) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Epochs, and each metric over them."""
         key = ("curves", str(run.path), run.created, run.head.n_snapshots)
-        return self._once(key, lambda: (np.asarray(run.epochs), run.metrics()))
+        return self.once(key, lambda: (np.asarray(run.epochs), run.metrics()))
 
     def layer_at_the_end(self, run: Run, kind: str, layer: str) -> float:
         """A number of `quantities.OF_LAYERS` of a layer in the newest snapshot; nan where there is none."""
@@ -85,7 +86,7 @@ class Recorded:
             live = np.isfinite(weights).all(axis=1) & (weights != 0).any(axis=1) & (initial != 0).any(axis=1)
             return float(NUMBERS[kind](weights[live], initial[live])) if live.any() else np.nan
 
-        return self._once(("layer", str(run.path), run.created, layer, epoch, kind), compute)
+        return self.once(("layer", str(run.path), run.created, layer, epoch, kind), compute)
 
     def angles(self, run: Run, layer: str, epoch: float) -> np.ndarray:
         """(units,) angle of each to its centre among four, in degrees; nan for a unit without a direction."""
@@ -98,7 +99,7 @@ class Recorded:
                 angles[live] = spherical_kmeans(weights[live], min(CLUSTERS, len(live)), seed=0, n_init=STARTS).angles
             return angles
 
-        return self._once(("angles", str(run.path), run.created, layer, epoch), compute)
+        return self.once(("angles", str(run.path), run.created, layer, epoch), compute)
 
     def effect(self, run: Run, layer: str, epoch: float) -> float:
         """How much closer to four directions the units stand than random ones would, in degrees."""
@@ -116,6 +117,6 @@ class Recorded:
         live, fan_in = int(np.isfinite(angles).sum()), run.layer(layer).fan_in
         if live <= CLUSTERS:
             return None
-        return self._once(
+        return self.once(
             ("null", live, fan_in), lambda: angle_null(live, fan_in, CLUSTERS, draws=NULL_DRAWS, seed=0, n_init=STARTS)
         )

@@ -13,7 +13,7 @@ from prunescope.app.feeds.verdict import words
 from prunescope.app.figures import lab
 from prunescope.engine.experiments.cells import DENSE
 from prunescope.engine.experiments.summary import Line, Summary, mask_overlap, masks_of, summarise
-from prunescope.engine.store import Store, StoreError
+from prunescope.engine.store import Run, Store, StoreError
 
 SHOWN = (
     "accuracy", "best_accuracy", "early_stop_accuracy", "early_stop_iteration", "loss", "train_accuracy",
@@ -98,7 +98,7 @@ class TicketsFeed:
                 layer = layer or run.layers[0].name
                 early = float(run.epochs[min(1, len(run.epochs) - 1)])
                 angles = self._recorded.angles(run, layer, early)
-                kept = [share_kept(masks_of(child), layer, len(angles)) for child in _runs(store, rounds)]
+                kept = [self._kept(child, layer, len(angles)) for child in _runs(store, rounds)]
             except (StoreError, OSError, IndexError) as error:
                 empty = str(error)[:80]
                 continue
@@ -109,6 +109,11 @@ class TicketsFeed:
                 empty = "these runs began without a mask"
         return lab.survivors(theme, points, association(layer, points), empty)
 
+    def _kept(self, run: Run, layer: str, units: int) -> np.ndarray | None:
+        """Read once a run: a page that follows a queue asks again with every run that ends."""
+        key = ("kept", str(run.path), run.created, layer, units)
+        return self._recorded.once(key, lambda: share_kept(masks_of(run), layer, units))
+
     def _overlap(self, store: Store, summary: Summary, arm: str, theme: Any) -> dict[str, Any]:
         axis = along(summary)
         found: dict[str, list[tuple[float, Any]]] = {}
@@ -117,7 +122,11 @@ class TicketsFeed:
             if group.arm != arm or arm == DENSE or place is None:
                 continue
             try:
-                overlaps = mask_overlap(store, summary.lines, arm, group.level)
+                done = [line.run_id for line in summary.lines if (line.arm, line.level, line.state) == (arm, group.level, "done")]
+                overlaps = self._recorded.once(
+                    ("overlap", str(store.root), *done),
+                    lambda level=group.level: mask_overlap(store, summary.lines, arm, level),
+                )
             except (StoreError, OSError):
                 continue
             for name, value in overlaps.items():
