@@ -1,7 +1,7 @@
 """The lines of an experiment in which something is removed: which there are, along what, in which colour."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -120,7 +120,10 @@ def series(summary: Summary, quantity: str) -> list[lab.Series]:
         for layer in dict.fromkeys(layer_of(group) for group in groups):
             mine = [group for group in groups if layer_of(group) == layer]
             name = f"{layer}, {words_of(arm, summary.kind)}" if layer else words_of(arm, summary.kind)
-            found = _line(axis, mine, quantity, name, arm, arms, symbol=SYMBOLS[layers.index(layer) % len(SYMBOLS)])
+            found = _line(axis, mine, quantity, name, arm, arms)
+            if layer:  # the colour tells the order, dash and symbol the layer
+                place = layers.index(layer) - ("" in layers)
+                found = replace(found, dash=place, symbol=SYMBOLS[place % len(SYMBOLS)])
             if found.x and any(group.arm == arm and quantity in group.values for group in mine):
                 drawn.append(found)
     if not axis.log:  # there it has no place of its own
@@ -129,7 +132,7 @@ def series(summary: Summary, quantity: str) -> list[lab.Series]:
 
 
 def _line(
-    axis: Along, groups: Sequence[Group], quantity: str, name: str, arm: str, arms: Sequence[str], *, symbol: str
+    axis: Along, groups: Sequence[Group], quantity: str, name: str, arm: str, arms: Sequence[str]
 ) -> lab.Series:
     placed = [(axis.place(group), group) for group in groups if quantity in group.values]
     known = sorted(((place, group) for place, group in placed if place is not None), key=lambda pair: pair[0])
@@ -140,7 +143,7 @@ def _line(
     return lab.Series(
         name=name, x=[place for place, _ in known], mean=[value.mean for value in values],
         sd=[value.sd for value in values], n=[value.n for value in values], colour=colour,
-        dash=0 if arm in ("ticket", "pruned") else 1 + max(colour, 0) % 4, symbol=symbol,
+        dash=0 if arm in ("ticket", "pruned") else 1 + max(colour, 0) % 4,
     )  # fmt: skip
 
 

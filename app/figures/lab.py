@@ -12,6 +12,8 @@ from prunescope.app.figures.pieces import corner, middle, spread
 from prunescope.app.figures.theme import DASHES, PERCENT, SYMBOLS, Theme, axis, base_layout, blend
 
 MOST_LABELS = 8
+MOST_LABELS_LOW = 5
+FEW_BANDS = 4
 MOST_TICKS = 14
 PERCENT_TICKS = (1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 
@@ -73,10 +75,10 @@ def paint(theme: Theme, colour: int) -> str:
     return theme.null if colour < 0 else theme.data[colour % len(theme.data)]
 
 
-def soft(colour: str) -> str:
-    """The same colour as a quiet band."""
+def soft(colour: str, bands: int) -> str:
+    """The same colour as a quiet band, the quieter the more of them lie over each other."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.15)"
+    return f"rgba({red},{green},{blue},{0.15 if bands <= FEW_BANDS else 0.07})"
 
 
 def with_spread(theme: Theme, series: Sequence[Series], look: Look) -> dict[str, Any]:
@@ -86,7 +88,7 @@ def with_spread(theme: Theme, series: Sequence[Series], look: Look) -> dict[str,
         mean, sd = np.asarray(one.mean, float), np.nan_to_num(np.asarray(one.sd, float))
         # A band around single runs would have no height, and say something that is not known.
         if sd.any() and not look.x_categories:
-            data += spread(theme, list(mean - sd), list(mean + sd), soft(paint(theme, one.colour)), x=list(one.x))
+            data += spread(theme, list(mean - sd), list(mean + sd), soft(paint(theme, one.colour), len(series)), x=list(one.x))
     for one in series:
         data.append(_line(theme, one, look))
     named = [one for one in series if one.labelled]
@@ -102,9 +104,10 @@ def without_axes(layout: dict[str, Any]) -> dict[str, Any]:
 
 def _labels(theme: Theme, named: Sequence[Series], series: Sequence[Series], look: Look) -> list[dict[str, Any]]:
     """Labels in the corner that the curves leave most free."""
-    ends = [(one.label(), paint(theme, one.colour)) for one in named[:MOST_LABELS]]
-    if len(named) > MOST_LABELS:
-        ends.append((f"and {len(named) - MOST_LABELS} more", theme.muted))
+    most = MOST_LABELS_LOW if look.low else MOST_LABELS
+    ends = [(one.label(), paint(theme, one.colour)) for one in named[:most]]
+    if len(named) > most:
+        ends.append((f"and {len(named) - most} more", theme.muted))
     step = 0.13 if look.low else 0.075
     right, bottom = free_corner(series, look, width=0.45 if look.low else 0.3, height=min(0.9, step * len(ends)))
     return corner(theme, ends, right=right, bottom=bottom, step=step)
