@@ -74,6 +74,10 @@ class Recent:
                 self._kept.move_to_end(key)
             return self._kept.get(key)
 
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
+
     def put(self, key: tuple[Any, ...], found: Snapshot) -> None:
         with self._lock:
             self._kept[key] = found
@@ -81,16 +85,16 @@ class Recent:
                 self._kept.popitem(last=False)
 
 
-_RECENT = Recent()
+RECENT = Recent()
 
 
 def snapshot(run: Run, layer: LayerInfo, epoch: float) -> Snapshot:
     """What is recorded of a layer at one epoch; recorded snapshots never change, so recent ones are kept."""
     key = (str(run.path), run.created, layer.name, epoch)
-    found = _RECENT.get(key)
+    found = RECENT.get(key)
     if found is None:
         found = _read(run, layer, epoch)
-        _RECENT.put(key, found)
+        RECENT.put(key, found)
     return found
 
 

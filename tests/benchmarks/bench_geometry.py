@@ -1,17 +1,32 @@
 """Time of each geometric quantity for a 512×4608 layer over 100 epochs, and for one new epoch.
 
-    python tests/benchmarks/bench_geometry.py [--units 512] [--fan-in 4608] [--epochs 100]
+    python tests/benchmarks/bench_geometry.py [--units 512] [--fan-in 4608] [--epochs 100] [--pages-only]
 
-Quantities of a single epoch are timed on a few epochs and multiplied; the column says so. CPU time
-stands beside wall time because the machine may be shared.
+First the pages, as the dashboard answers them: when the epoch on screen is there, when all epochs are, what one
+new epoch costs, and what asking again costs. Then the shared product against the obvious way. Then every
+function alone; those of a single epoch are timed on a few epochs and multiplied, the column says so. CPU time
+stands beside wall time because the machine may be shared. BLAS has one thread, as in the server.
 """
 
 import argparse
+import importlib
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import threadpoolctl
+from prunescope.app.evaluator import Evaluator
+from prunescope.app.feeds import FEEDS
+from prunescope.app.feeds.layers import RECENT
+from prunescope.app.rows import RowServer
+from prunescope.app.state import read_view
 from prunescope.engine import geometry as g
+from prunescope.engine.store import LayerInfo, RunWriter, Store
+
+PAGES = ("similarity", "structure", "frames", "spectrum")
+ANSWERS = ("groups", "cosines", "pair")
 
 
 def trajectory(epochs: int, units: int, fan_in: int) -> np.ndarray:
@@ -28,13 +43,105 @@ def timed(action: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
+def pages(array: np.ndarray) -> None:
+    """Each feed of the geometry pages, asked for as a browser does."""
+    _, units, fan_in = array.shape
+    print(f"{'page, seconds':20}{'epoch on screen':>16}{'all epochs':>12}{'one new':>9}{'again':>8}")
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        run_id = store.create_run({}, name="wide", kind="record")
+        with store.writer(run_id) as writer:
+            layer = LayerInfo(name="conv", kind="linear", units=units, fan_in=fan_in, shape=(units, fan_in))
+            writer.declare([layer], total_epochs=len(array) + len(PAGES))
+            for epoch, weights in enumerate(array):
+                writer.commit(float(epoch), {"conv.weight": weights}, {"val/accuracy": 0.5})
+            for name in PAGES:
+                _page(name, store, run_id, writer, array[-1])
+            for name in ANSWERS:
+                _answer(name, store, run_id)
+    print()
+
+
+def _page(name: str, store: Store, run_id: str, writer: RunWriter, weights: np.ndarray) -> None:
+    # A server of its own, and nothing read before: nobody else has looked at this layer yet.
+    RECENT.clear()
+    server, run, view = RowServer(store, Evaluator(store.root)), store.run(run_id), read_view({"run": run_id})
+    begun = time.perf_counter()
+    first = None
+    for frame in server.frames(name, run, view, 0, "light"):
+        if first is None and b'"ahead":true' in frame[:200_000]:
+            first = time.perf_counter() - begun
+    whole = time.perf_counter() - begun
+    settled = view | FEEDS[name].settled(server.computed(name, run, view).memory)
+    held = len(run.epochs)
+    writer.commit(float(run.epochs[-1] + 1), {"conv.weight": weights}, {"val/accuracy": 0.5})
+    new, _ = timed(lambda: list(server.frames(name, store.run(run_id), settled, held, "")))
+    again, _ = timed(lambda: list(server.frames(name, store.run(run_id), settled, 0, "light")))
+    print(f"{name:20}{first:16.2f}{whole:12.1f}{new:9.2f}{again:8.2f}", flush=True)
+
+
+def _answer(name: str, store: Store, run_id: str) -> None:
+    server, run, view = RowServer(store, Evaluator(store.root)), store.run(run_id), read_view({"run": run_id})
+    spent, _ = timed(lambda: list(server.frames(name, run, view, 0, "light", at=float(run.epochs[-1]))))
+    print(f"{name:20}{spent:16.2f}{'one epoch only':>12}", flush=True)
+
+
+def shared(weights: np.ndarray) -> None:
+    """What one product of a layer saves, against the way that comes to mind first."""
+    import networkx as nx
+    from sklearn.cluster import KMeans
+
+    pairs = g.inner_products(weights)
+    adjacency = g.edge_weights(pairs.cosines, 0.5)
+    wide = weights.astype(np.float64)
+    rows = [
+        ("singular values", lambda: g.singular_values(g.inner_products(weights)), "numpy svd, no vectors",
+         lambda: np.linalg.svd(wide, compute_uv=False)),
+        ("the same, product at hand", lambda: g.singular_values(pairs), "", None),
+        ("10 strongest directions", lambda: g.trained_subspace(weights, 10), "numpy svd",
+         lambda: np.linalg.svd(wide, full_matrices=False)),
+        ("4 clusters, product at hand", lambda: g.cluster_labels(pairs, 4, n_init=3), "scikit-learn KMeans",
+         lambda: KMeans(4, n_init=3, random_state=0).fit(wide / np.linalg.norm(wide, axis=1, keepdims=True))),
+        ("leave-one-out, product at hand", lambda: g.leave_one_out(pairs), "8 of N matrices anew",
+         lambda: [g.frame_potential(np.delete(weights, i, axis=0)) for i in range(8)]),
+        ("layout, 20 steps", lambda: g.force_layout(adjacency, 0.5, iterations=20), "networkx, 20 steps",
+         lambda: nx.spring_layout(nx.from_numpy_array(np.where(adjacency > 0.5, adjacency, 0)), iterations=20)),
+    ]  # fmt: skip
+    print(f"{'one epoch, CPU milliseconds':34}{'ours':>8}   {'against':26}{'':>8}{'ratio':>8}")
+    for name, ours, other, against in rows:
+        ours()
+        mine = min(timed(ours)[1] for _ in range(3))
+        if against is None:
+            print(f"{name:34}{1000 * mine:8.1f}")
+            continue
+        theirs = timed(against)[1]
+        print(f"{name:34}{1000 * mine:8.1f}   {other:26}{1000 * theirs:8.1f}{theirs / mine:7.1f}×", flush=True)
+    print()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--units", type=int, default=512)
     parser.add_argument("--fan-in", type=int, default=4608)
     parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--pages-only", action="store_true", help="leave out the functions one by one")
     options = parser.parse_args()
+    threadpoolctl.threadpool_limits(1, "blas")
+    # A server imports scipy's parts once, whatever layer it is asked about first.
+    imported, _ = timed(
+        lambda: [importlib.import_module(f"scipy.{part}") for part in ("stats", "optimize", "sparse.csgraph")]
+    )
     array = trajectory(options.epochs, options.units, options.fan_in)
+    print(f"scipy imported in {imported:.1f} s, once a server, not counted below")
+    print(f"{options.units}×{options.fan_in}, {options.epochs} epochs, {array.nbytes / 2**30:.2f} GiB\n")
+    pages(array)
+    shared(array[-1])
+    if not options.pages_only:
+        functions(array, options)
+
+
+def functions(array: np.ndarray, options: argparse.Namespace) -> None:
+    """Every function of the package, from weights alone."""
     first, last = array[0], array[-1]
     cosines = g.cosine_matrix(last)
     width = g.kernel_width(array[-1:])
@@ -76,9 +183,7 @@ def main() -> None:
         "low-rank layer": lambda: g.low_rank(last, 20),
         "race": lambda: (g.alignment_race(first, last, last[:, :10]), g.direction_clusters(last)),
     }
-    shape = f"{options.units}×{options.fan_in}"
-    print(f"{shape}, {options.epochs} epochs, {array.nbytes / 2**30:.2f} GiB; seconds of wall (CPU)\n")
-    print(f"{'over all epochs at once':34}{'all':>18}")
+    print(f"{'over all epochs at once, s (CPU)':34}{'all':>18}")
     for name, action in whole.items():
         wall, cpu = timed(action)
         print(f"{name:34}{wall:9.2f} ({cpu:6.2f})")
