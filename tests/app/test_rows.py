@@ -84,6 +84,18 @@ def test_a_page_gets_only_the_epochs_it_lacks(served):
     assert "figures" not in frames[0][0]
 
 
+def test_the_epoch_on_screen_comes_before_those_in_between_and_equals_its_own_row(served):
+    client, *_ = served
+    (head, _), (first, arrays), *rest = ask(client, "structure")
+    assert "figures" in head and first["ahead"] and first["epochs"] == [3]
+    in_turn = [epoch for header, _ in rest for epoch in header["epochs"]]
+    assert in_turn == [0, 1, 2, 3]
+    assert np.array_equal(arrays["without_fp"][0], rest[-1][1]["without_fp"][-1], equal_nan=True)
+    # What is known already needs no haste.
+    assert not any("ahead" in header for header, _ in ask(client, "structure"))
+    assert ask(client, "frames", shown=1)[1][0]["epochs"][0] == 0
+
+
 def test_an_update_is_as_small_late_as_early(served):
     client, rows, writer, rng = served
     sizes = []

@@ -1,9 +1,13 @@
 """The similarity graph: what is drawn, what is counted, and that it stays where it was."""
 
+import copy
+
 import numpy as np
 import pytest
+from prunescope.app.feeds import FEEDS
 from prunescope.app.feeds.groups import block_means, matrix_side
 from prunescope.app.feeds.similarity import CUTOFFS, mean_distance
+from prunescope.app.state import read_view
 from prunescope.engine.geometry import component_curve, components_at, cosine_matrix, edge_weights, kernel_width
 
 # Two pairs of equal directions at a right angle: D = 0 inside a pair, 1/2 across; σ = mean over 16 = 1/4.
@@ -99,3 +103,37 @@ def test_large_matrices_are_told_in_means_of_blocks():
         [4, 0],
         [2, 8],
     ]
+
+
+def test_the_graph_opens_where_there_are_about_two_edges_a_unit(recorded, random_layer):
+    run, w = recorded(w=[random_layer(40, 6)]), random_layer(40, 6)
+    feed = FEEDS["similarity"]
+    chosen = feed.settled(feed.begin(run, read_view({"run": run.id})))
+    upper = edge_weights(cosine_matrix(w), kernel_width(w[None].astype(float)))[np.triu_indices(40, 1)]
+    assert chosen["laid"] == chosen["cut"]
+    assert (upper >= chosen["cut"] + 0.01).sum() < 80 <= (upper >= chosen["cut"] - 1e-6).sum()
+    # A cutoff that a link names is kept, and the slider with it.
+    named = feed.settled(feed.begin(run, read_view({"run": run.id, "laid": "0.5"})))
+    assert named["laid"] == 0.5 and "cut" not in named
+
+
+def test_an_epoch_shown_before_its_turn_keeps_colours_and_places(recorded, random_layer):
+    rng = np.random.default_rng(0)
+    start, drift = random_layer(30, 8), np.kron(np.eye(3), np.ones((10, 1))) @ rng.standard_normal((3, 8))
+    run = recorded(w=[start + t * drift for t in range(8)])
+    feed = FEEDS["similarity"]
+    memory = feed.begin(run, read_view({"run": run.id, "k": "3"}))
+    first = feed.row(run, memory, 0, 0.0, None)
+    ahead = feed.row(run, copy.copy(memory), 7, 7.0, None)
+    rows = [first, *(feed.row(run, memory, i, float(i), None) for i in range(1, 8))]
+    assert np.array_equal(ahead["labels"], rows[7]["labels"])
+    moved = np.hypot(rows[7]["x"] - ahead["x"], rows[7]["y"] - ahead["y"])
+    assert np.median(moved) < 0.5 * np.hypot(ahead["x"].std(), ahead["y"].std())
+
+
+def test_a_unit_is_found_in_the_matrix_by_name(recorded, rows_of):
+    row = rows_of("cosines", recorded(w=[PAIRS[[0, 2, 1, 3]]]), k="2")[-1]
+    names, places = row["matrix_names"], row["matrix_places"]
+    assert sorted(names) == [f"neuron {unit}" for unit in range(4)]
+    assert places == [f"neuron {unit}" for unit in range(4)]
+    assert {names[0], names[1]} in ({"neuron 0", "neuron 2"}, {"neuron 1", "neuron 3"})
