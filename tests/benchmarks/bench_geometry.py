@@ -46,7 +46,8 @@ def timed(action: Callable[[], object]) -> tuple[float, float]:
 def pages(array: np.ndarray) -> None:
     """Each feed of the geometry pages, asked for as a browser does."""
     _, units, fan_in = array.shape
-    print(f"{'page, seconds':20}{'epoch on screen':>16}{'all epochs':>12}{'one new':>9}{'again':>8}")
+    heads = ("epoch on screen", "all epochs", "one new", "asked again")
+    print(f"{'wall (CPU), s':16}" + "".join(f"{head:>18}" for head in heads))
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         run_id = store.create_run({}, name="wide", kind="record")
@@ -66,24 +67,25 @@ def _page(name: str, store: Store, run_id: str, writer: RunWriter, weights: np.n
     # A server of its own, and nothing read before: nobody else has looked at this layer yet.
     RECENT.clear()
     server, run, view = RowServer(store, Evaluator(store.root)), store.run(run_id), read_view({"run": run_id})
-    begun = time.perf_counter()
-    first = None
+    begun, used = time.perf_counter(), time.thread_time()
+    first = first_cpu = None
     for frame in server.frames(name, run, view, 0, "light"):
         if first is None and b'"ahead":true' in frame[:200_000]:
-            first = time.perf_counter() - begun
-    whole = time.perf_counter() - begun
+            first, first_cpu = time.perf_counter() - begun, time.thread_time() - used
+    whole, whole_cpu = time.perf_counter() - begun, time.thread_time() - used
     settled = view | FEEDS[name].settled(server.computed(name, run, view).memory)
     held = len(run.epochs)
     writer.commit(float(run.epochs[-1] + 1), {"conv.weight": weights}, {"val/accuracy": 0.5})
-    new, _ = timed(lambda: list(server.frames(name, store.run(run_id), settled, held, "")))
-    again, _ = timed(lambda: list(server.frames(name, store.run(run_id), settled, 0, "light")))
-    print(f"{name:20}{first:16.2f}{whole:12.1f}{new:9.2f}{again:8.2f}", flush=True)
+    new, new_cpu = timed(lambda: list(server.frames(name, store.run(run_id), settled, held, "")))
+    again, again_cpu = timed(lambda: list(server.frames(name, store.run(run_id), settled, 0, "light")))
+    spent = ((first, first_cpu), (whole, whole_cpu), (new, new_cpu), (again, again_cpu))
+    print(f"{name:16}" + "".join(f"{wall:9.2f} ({cpu:6.2f})" for wall, cpu in spent), flush=True)
 
 
 def _answer(name: str, store: Store, run_id: str) -> None:
     server, run, view = RowServer(store, Evaluator(store.root)), store.run(run_id), read_view({"run": run_id})
-    spent, _ = timed(lambda: list(server.frames(name, run, view, 0, "light", at=float(run.epochs[-1]))))
-    print(f"{name:20}{spent:16.2f}{'one epoch only':>12}", flush=True)
+    wall, cpu = timed(lambda: list(server.frames(name, run, view, 0, "light", at=float(run.epochs[-1]))))
+    print(f"{name:16}{wall:9.2f} ({cpu:6.2f})   of the epoch on screen only", flush=True)
 
 
 def shared(weights: np.ndarray) -> None:
