@@ -3,6 +3,7 @@ window.prunescope = window.prunescope || {};
 (function (ps) {
   "use strict";
   const KEPT_FEEDS = 24;
+  const CATCHING_UP_MS = 700;
   const feeds = new Map();
 
   class Column {
@@ -53,7 +54,7 @@ window.prunescope = window.prunescope || {};
 
   function blank(feedName) {
     return { name: feedName, epochs: [], columns: new Map(), figures: {}, texts: {}, lists: {}, total: 0,
-             boot: "", error: "", templateKey: "", busy: null, again: false, used: 0 };
+             boot: "", error: "", templateKey: "", busy: null, again: false, used: 0, told: 0 };
   }
 
   ps.feed = function (feedName) {
@@ -140,8 +141,12 @@ window.prunescope = window.prunescope || {};
       feed.error = "";
       for await (const frame of frames(answer.body)) {
         take(feed, frame, view, wanted);
+        // With the epoch on screen there already, the rest is drawn now and then: a page busy drawing hears no click.
+        if (feed.ahead && performance.now() - feed.told < CATCHING_UP_MS) continue;
+        feed.told = performance.now();
         onChange(feed);
       }
+      onChange(feed);
       feed.done = !feed.error;
       if (at !== null && feed.done) ps.measured = true;
     } catch (problem) {
