@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
+from prunescope.engine.pruning.contributions import contributions, dense, in_channels_last
+from prunescope.engine.pruning.passage import Passage
 from prunescope.engine.pruning.plan import Ints, Plan
 from prunescope.engine.pruning.program import Program, Values, as_index, behind
 from torch import Tensor, fx, nn
@@ -66,12 +68,36 @@ def _doubtful_hits(
     plan: Plan, inputs: Tensor, targets: Tensor, spans: Sequence[Span], doubtful: Tensor
 ) -> Ints:
     """(n_spans,) correct answers among the doubtful (n_spans, examples), evaluated the slow way."""
-    counts = np.zeros(len(spans), dtype=np.int64)
     columns = doubtful.any(0).nonzero()[:, 0]
-    values, wanted = plan.program.before(inputs[columns]), targets[columns]
+    values, doubtful, targets = plan.program.before(inputs[columns]), doubtful[:, columns], targets[columns]
+    if len(values) == 1:
+        return _hits_in_pairs(plan, values, targets, spans, doubtful)
+    counts = np.zeros(len(spans), dtype=np.int64)
     for position in doubtful.any(1).nonzero()[:, 0].tolist():
-        hits = plan.program.after(values, plan.masks(*spans[position])).argmax(1) == wanted
-        counts[position] = int((hits & doubtful[position, columns]).sum())
+        hits = plan.program.after(values, plan.masks(*spans[position])).argmax(1) == targets
+        counts[position] = int((hits & doubtful[position]).sum())
+    return counts
+
+
+def _hits_in_pairs(
+    plan: Plan, values: Values, targets: Tensor, spans: Sequence[Span], wanted: Tensor
+) -> Ints:
+    """`slow_hits` for the wanted (n_spans, examples) only: one batch, each example under its own mask."""
+    (node,) = plan.channels
+    ((source, value),) = values.items()
+    axis = plan.program.axis(node)
+    levels = wanted.any(1).nonzero()[:, 0]
+    stopped = torch.stack([plan.is_stopped(node, value.shape[axis], *spans[i]) for i in levels.tolist()])
+    shape = [1] * value.ndim
+    shape[0], shape[axis] = -1, stopped.shape[1]
+    hits = torch.zeros(len(levels), dtype=torch.int64, device=value.device)
+    for pairs in wanted[levels].nonzero().split(max(1, _STACK_BYTES // value[0].nbytes)):
+        masks, examples = pairs.unbind(1)
+        rows = value[examples].masked_fill(stopped[masks].view(shape), 0)
+        correct = plan.program.after({source: rows}, {}).argmax(1) == targets[examples]
+        hits.index_add_(0, masks, correct.long())
+    counts = np.zeros(len(spans), dtype=np.int64)
+    counts[levels.cpu().numpy()] = hits.cpu().numpy()
     return counts
 
 
@@ -102,25 +128,24 @@ def margins_of(logits: Tensor, targets: Tensor) -> Tensor:
     return (own - others.amax(1, keepdim=True))[:, 0]
 
 
-def build_up(plan: Plan) -> Fast:
+def build_up(plan: Plan, passage: Passage | None) -> Fast:
     """Margins at nested spans (0, k), the reader's outputs built from the largest k down to the smallest."""
-    return _with_tail(plan, _growing_outputs)
+    return _with_tail(plan, _growing_outputs, passage)
 
 
-def leave_one_out(plan: Plan) -> Fast:
+def leave_one_out(plan: Plan, passage: Passage | None) -> Fast:
     """Margins under spans that do not build on each other: each taken off the full network."""
-    return _with_tail(plan, _lessened_outputs)
+    return _with_tail(plan, _lessened_outputs, passage)
 
 
 # (plan, reader, its input, spans) -> (position of the span, the reader's outputs)
 _Outputs = Callable[[Plan, fx.Node, Tensor, Sequence[Span]], Iterator[tuple[int, Tensor]]]
 
 
-def _with_tail(plan: Plan, outputs_under: _Outputs) -> Fast:
+def _with_tail(plan: Plan, outputs_under: _Outputs, passage: Passage | None) -> Fast:
     """Run what follows the reader mask by mask in cache, and from the next linear layer on many at once."""
     (node,) = plan.channels
-    program = plan.program
-    neck, tail = _neck(plan)
+    to_neck, tail = _by_passage(plan, passage) if passage is not None else _by_graph(plan, node)
 
     def margins(
         _: Plan, values: Values, targets: Tensor, spans: Sequence[Span]
@@ -128,23 +153,54 @@ def _with_tail(plan: Plan, outputs_under: _Outputs) -> Fast:
         source = values[node.all_input_nodes[0]]
         found: list[Tensor] = [targets] * len(spans)  # every entry is replaced below
         waiting: dict[int, Tensor] = {}
+        at_once = 0
         for count, (position, outputs) in enumerate(outputs_under(plan, node, source, spans), start=1):
-            value = program.value(neck, {**values, node: outputs}, {})
+            value = to_neck(values, outputs)
             if tail is None:
                 found[position] = margins_of(value, targets)
                 continue
             shared = value.untyped_storage().data_ptr() == outputs.untyped_storage().data_ptr()
             waiting[position] = value.clone() if shared else value
-            rows = len(waiting) * len(targets)
-            if count == len(spans) or rows >= _STACK_ROWS or rows * value[0].nbytes >= _STACK_BYTES:
-                stacked = tail.after({neck: torch.cat(list(waiting.values()))}, {})
-                parts = margins_of(stacked, targets.repeat(len(waiting))).split(len(targets))
+            at_once = at_once or _masks_at_once(len(spans), value)
+            if count == len(spans) or len(waiting) == at_once:
+                logits = tail(torch.cat(list(waiting.values())))
+                parts = margins_of(logits, targets.repeat(len(waiting))).split(len(targets))
                 for at, part in zip(waiting, parts, strict=True):
                     found[at] = part
                 waiting = {}
         yield torch.stack(found), torch.arange(len(targets), device=targets.device)
 
     return margins
+
+
+def _masks_at_once(n_masks: int, value: Tensor) -> int:
+    """How many masks to stack: enough rows, not too much memory, and no small rest at the end."""
+    rows = max(1, min(_STACK_ROWS, _STACK_BYTES // value[0].nbytes))
+    stacks = max(1, n_masks * len(value) // rows)
+    return -(-n_masks // stacks)
+
+
+# (values before the reader, its outputs) -> what examples of many masks are stacked as; stacked -> logits
+_ToNeck = Callable[[Values, Tensor], Tensor]
+_Tail = Callable[[Tensor], Tensor]
+
+
+def _by_passage(plan: Plan, passage: Passage) -> tuple[_ToNeck, _Tail]:
+    program = behind(plan.program.network, passage.end)
+    if program is None:
+        return _by_graph(plan, next(iter(plan.channels)))
+    return (
+        lambda _, outputs: passage.features(outputs),
+        lambda stacked: program.after({passage.end: passage.linear(stacked)}, {}),
+    )
+
+
+def _by_graph(plan: Plan, node: fx.Node) -> tuple[_ToNeck, _Tail | None]:
+    neck, program = _neck(plan)
+    return (
+        lambda values, outputs: plan.program.value(neck, {**values, node: outputs}, {}),
+        None if program is None else lambda stacked: program.after({neck: stacked}, {}),
+    )
 
 
 def _neck(plan: Plan) -> tuple[fx.Node, Program | None]:
@@ -163,11 +219,13 @@ def _neck(plan: Plan) -> tuple[fx.Node, Program | None]:
 def _growing_outputs(
     plan: Plan, node: fx.Node, source: Tensor, spans: Sequence[Span]
 ) -> Iterator[tuple[int, Tensor]]:
-    layer, above = plan.program.modules[node.target], spans[-1][1]
-    outputs = without(plan, layer, node, source, above)
+    layer, top = plan.program.modules[node.target], spans[-1][1]
+    outputs = without(plan, layer, node, source, top)
+    add = contributions(layer, source, plan.program.axis(node), plan.channels[node])
+    above = plan.offsets[node][top]
     for position in range(len(spans) - 1, -1, -1):
-        level = spans[position][1]
-        _add(layer, outputs, source, plan.between(node, level, above))
+        level = plan.offsets[node][spans[position][1]]
+        add(outputs, int(level), int(above), 1)
         above = level
         yield position, outputs
 
@@ -176,10 +234,12 @@ def _lessened_outputs(
     plan: Plan, node: fx.Node, source: Tensor, spans: Sequence[Span]
 ) -> Iterator[tuple[int, Tensor]]:
     layer = plan.program.modules[node.target]
-    whole = layer(source)
+    whole = in_channels_last(layer(source))
+    add = contributions(layer, source, plan.program.axis(node), plan.channels[node])
     for position, span in enumerate(spans):
         outputs = whole.clone()
-        _add(layer, outputs, source, plan.between(node, *span), sign=-1)
+        low, high = plan.offsets[node][list(span)]
+        add(outputs, int(low), int(high), -1)
         yield position, outputs
 
 
@@ -191,16 +251,7 @@ def without(plan: Plan, layer: nn.Module, node: fx.Node, source: Tensor, level: 
         part, weight = _pick(source, axis, kept), _pick(layer.weight, 1, kept)
     else:  # the bias alone, in the shape of the outputs
         part, weight = torch.zeros_like(source.narrow(axis, 0, 1)), layer.weight.narrow(1, 0, 1)
-    outputs = _contribution(layer, part, weight, layer.bias)
-    last = source.ndim == 4 and not source.is_contiguous()
-    return outputs.contiguous(memory_format=torch.channels_last) if last else outputs
-
-
-def _contribution(layer: nn.Module, source: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    if isinstance(layer, nn.Linear):
-        return nn.functional.linear(source, weight, bias)
-    found: Tensor = layer._conv_forward(source, weight, bias)
-    return found
+    return in_channels_last(dense(layer, part, weight, layer.bias))
 
 
 def _pick(tensor: Tensor, axis: int, channels: Ints) -> Tensor:
@@ -211,15 +262,7 @@ def _pick(tensor: Tensor, axis: int, channels: Ints) -> Tensor:
     return tensor.index_select(axis, as_index(channels, tensor.device))
 
 
-def _add(layer: nn.Module, outputs: Tensor, source: Tensor, channels: Ints, sign: int = 1) -> None:
-    """Add what some input channels contribute to a dense layer's outputs, in place."""
-    if len(channels):
-        axis = -1 if isinstance(layer, nn.Linear) else 1
-        part, weight = _pick(source, axis, channels), _pick(layer.weight, 1, channels)
-        outputs.add_(_contribution(layer, part, weight, None), alpha=sign)
-
-
 def quick_layout(plan: Plan, inputs: Tensor) -> Tensor:
     """Images with the channels last: convolutions and pools of that layout take a third of the time."""
     conv = any(isinstance(module, nn.Conv2d) for module in plan.program.modules.values())
-    return inputs.contiguous(memory_format=torch.channels_last) if conv and inputs.ndim == 4 else inputs
+    return in_channels_last(inputs) if conv else inputs

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from prunescope.engine.pruning.errors import PruningError
 from prunescope.engine.pruning.flow import Network, check_units
 from prunescope.engine.pruning.program import Program, as_index, cut
@@ -35,6 +36,12 @@ class Plan:
         """Channels stopped at a reader by steps low … high − 1, rising."""
         start, end = self.offsets[node][[low, high]]
         return np.sort(self.channels[node][start:end])
+
+    def is_stopped(self, node: fx.Node, count: int, low: int, high: int) -> Tensor:
+        """(count,) whether each of a reader's channels is stopped by steps low … high − 1."""
+        stopped = torch.zeros(count, dtype=torch.bool)
+        stopped[self.between(node, low, high)] = True
+        return stopped.to(self.program.device)
 
     def masks(self, low: int, high: int) -> dict[fx.Node, Tensor]:
         """Reader -> channels stopped by steps low … high − 1."""

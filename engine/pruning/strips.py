@@ -13,11 +13,13 @@ much is computed, not what is counted.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+import numpy as np
 import torch
 from prunescope.engine.pruning.chain import Chain
 from prunescope.engine.pruning.counting import Fast, Span, without
-from prunescope.engine.pruning.plan import Plan
+from prunescope.engine.pruning.plan import Ints, Plan
 from prunescope.engine.pruning.program import Values, as_index
 from torch import Tensor
 
@@ -36,6 +38,10 @@ _SLACK = 1e-4
 Margin = Callable[[Tensor, Tensor], None]
 
 
+# What comes back at a level: its weights (features, channels) and its values (channels, examples)
+Piece = tuple[Tensor, Tensor]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Strip:
     """Some examples, the outputs of the reader for them, and what comes back to them.
@@ -43,24 +49,24 @@ class _Strip:
     Attributes
     ----------
     outputs : (features, examples), grows in place
-    rows : (channels coming back, examples), in the order in which they come
-    weight : (channels coming back, features)
-    cuts : rows present at each span
+    pieces : for each span but the last, what comes back there that the next one lacks
+    weight, rows : (features, steps), (steps, examples) in the order in which they come back, where each
+        span brings one channel; else None
     """
 
     chain: Chain
     outputs: Tensor
-    rows: Tensor
-    weight: Tensor
-    cuts: Sequence[int]
+    pieces: Sequence[Piece]
+    weight: Tensor | None
+    rows: Tensor | None
 
-    def grow(self, outputs: Tensor, low: int, rows: Tensor) -> None:
-        """Add what comes back with rows low, low + 1, … to some outputs."""
-        count = rows.shape[0]
-        if count == 1:
-            outputs.addcmul_(self.weight[low, :, None], rows)
-        elif count:
-            outputs.addmm_(self.weight[low : low + count].T, rows)
+    def grow(self, outputs: Tensor, piece: Piece) -> None:
+        """Add what comes back to some outputs."""
+        weight, rows = piece
+        if rows.shape[0] == 1:
+            outputs.addcmul_(weight, rows)
+        elif rows.shape[0]:
+            outputs.addmm_(weight, rows)
 
     def hidden(self, outputs: Tensor) -> Tensor:
         """Input of the last layer."""
@@ -78,24 +84,40 @@ def build_up_in_strips(chain: Chain) -> Fast:
         (node,) = plan.channels
         layer, source = plan.program.modules[node.target], values[node.all_input_nodes[0]]
         top = spans[-1][1]
+        columns = [plan.between(node, low, high) for (_, low), (_, high) in pairwise(spans)]
+        weights = [_pick(layer.weight, some) for some in columns]
         # The last removed comes back first.
-        stopped = plan.offsets[node][top]
-        columns = as_index(plan.channels[node][:stopped][::-1], source.device)
-        weight = layer.weight.T.index_select(0, columns)
-        cuts = [int(stopped - plan.offsets[node][high]) for _, high in spans]
+        singles = None
+        if columns and all(len(some) == 1 for some in columns):
+            singles = as_index(np.concatenate(columns[::-1]), source.device)
+            weight = layer.weight.index_select(1, singles)
         for examples, target in _strips(targets, len(chain.weight), layer.out_features):
             part = source.index_select(0, examples)
+            if singles is None:
+                pieces = [(w, _pick(part, some).T) for w, some in zip(weights, columns, strict=True)]
+                alone = None, None
+            else:
+                rows = part.T.index_select(0, singles)
+                pieces = list(zip(weight.T.unsqueeze(2), rows.unsqueeze(1), strict=True))[::-1]
+                alone = weight, rows
             strip = _Strip(
                 chain=chain,
                 outputs=without(plan, layer, node, part, top).T.contiguous(),
-                rows=part.T.index_select(0, columns),
-                weight=weight,
-                cuts=cuts,
+                pieces=pieces,
+                weight=alone[0],
+                rows=alone[1],
             )
             found = _mixed(strip, targets[examples]) if target is None else _of_one_class(strip, target)
             yield found, examples
 
     return margins
+
+
+def _pick(matrix: Tensor, columns: Ints) -> Tensor:
+    """Some columns, which rise: a view where they are one run, as a channel's are in a flattened map."""
+    if len(columns) and int(columns[-1]) - int(columns[0]) == len(columns) - 1:
+        return matrix.narrow(1, int(columns[0]), len(columns))
+    return matrix.index_select(1, as_index(columns, matrix.device))
 
 
 def _strips(targets: Tensor, classes: int, features: int) -> Iterator[tuple[Tensor, int | None]]:
@@ -114,7 +136,8 @@ def _strips(targets: Tensor, classes: int, features: int) -> Iterator[tuple[Tens
 
 def _mixed(strip: _Strip, targets: Tensor) -> Tensor:
     """(n_spans, examples) margins of examples of several classes."""
-    margins = strip.outputs.new_empty(len(strip.cuts), len(targets))
+    position = len(strip.pieces)
+    margins = strip.outputs.new_empty(position + 1, len(targets))
     own, bias = targets[None], strip.chain.bias[:, None]
 
     def margin(outputs: Tensor, into: Tensor) -> None:
@@ -123,7 +146,6 @@ def _mixed(strip: _Strip, targets: Tensor) -> Tensor:
         logits.scatter_(0, own, -torch.inf)
         torch.sub(mine[0], logits.amax(0), out=into)
 
-    position = len(strip.cuts) - 1
     margin(strip.outputs, margins[position])
     while position > 0:
         position = _step(strip, position, margin, margins)
@@ -135,23 +157,25 @@ def _of_one_class(strip: _Strip, target: int) -> Tensor:
     others = [i for i in range(len(strip.chain.weight)) if i != target]
     differences = (strip.chain.weight[target] - strip.chain.weight[others]).contiguous()
     bias = (strip.chain.bias[target] - strip.chain.bias[others])[:, None]
-    # How far one activation of a coming unit can move the worst of the differences.
-    reach = (strip.weight.abs() @ differences.abs().T).amax(1) if strip.chain.relu else None
 
     def margin(outputs: Tensor, into: Tensor) -> None:
         torch.amin(torch.addmm(bias, differences, strip.hidden(outputs)), 0, out=into)
 
-    cuts, ahead = strip.cuts, _AHEAD
-    margins = strip.outputs.new_empty(len(cuts), strip.outputs.shape[1])
-    position = len(cuts) - 1
+    last = len(strip.pieces)
+    position, ahead = last, _AHEAD
+    margins = strip.outputs.new_empty(last + 1, strip.outputs.shape[1])
     margin(strip.outputs, margins[position])
+    if strip.weight is None or strip.rows is None or not strip.chain.relu:
+        while position > 0:
+            position = _step(strip, position, margin, margins)
+        return margins
+    # How far one activation of a coming unit can move the worst of the differences.
+    reach = (strip.weight.T.abs() @ differences.abs().T).amax(1)
     while position > 0:
         block = min(ahead, position)
-        low, high = cuts[position], cuts[position - block]
-        if reach is None or high - low != block:  # several rows at once move too far to be worth it
-            position = _step(strip, position, margin, margins)
-            continue
-        moved = reach[low : high - 1] @ strip.rows[low : high - 1].abs()
+        coming = slice(last - position, last - position + block)
+        inside = slice(coming.start, coming.stop - 1)
+        moved = reach[inside] @ strip.rows[inside].abs()
         now = margins[position]
         unsure = (now.abs() <= moved + _SLACK * now.abs().amax()).nonzero()[:, 0]
         share = unsure.shape[0] / now.shape[0]
@@ -160,7 +184,7 @@ def _of_one_class(strip: _Strip, target: int) -> Tensor:
             position = _step(strip, position, margin, margins)
             continue
         _between(strip, position, block, unsure, margin, margins)
-        strip.grow(strip.outputs, low, strip.rows[low:high])
+        strip.outputs.addmm_(strip.weight[:, coming], strip.rows[coming])
         position -= block
         margin(strip.outputs, margins[position])
         ahead = min(_MOST_AHEAD, 2 * ahead) if share < _FEW else ahead
@@ -169,8 +193,7 @@ def _of_one_class(strip: _Strip, target: int) -> Tensor:
 
 def _step(strip: _Strip, position: int, margin: Margin, margins: Tensor) -> int:
     """One level further for all examples."""
-    low, high = strip.cuts[position], strip.cuts[position - 1]
-    strip.grow(strip.outputs, low, strip.rows[low:high])
+    strip.grow(strip.outputs, strip.pieces[position - 1])
     margin(strip.outputs, margins[position - 1])
     return position - 1
 
@@ -186,13 +209,12 @@ def _between(
     count = unsure.shape[0]
     if not count:
         return
-    low = strip.cuts[position]
     before = strip.outputs.index_select(1, unsure)
-    rows = strip.rows[low : low + inside].index_select(1, unsure)
     # One column block a level, the highest level's last, as margins has them.
     outputs = before.new_empty(before.shape[0], inside * count)
-    for i, level in enumerate(reversed(outputs.split(count, dim=1))):
-        before = torch.addcmul(before, strip.weight[low + i, :, None], rows[i], out=level)
+    for i, level in enumerate(reversed(outputs.split(count, dim=1)), start=1):
+        weight, rows = strip.pieces[position - i]
+        before = torch.addcmul(before, weight, rows.index_select(1, unsure), out=level)
     found = margins.new_empty(inside * count)
     margin(outputs, found)
     margins[position - inside : position].index_copy_(1, unsure, found.view(inside, count))

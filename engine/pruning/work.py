@@ -17,6 +17,7 @@ from prunescope.engine.pruning.counting import (
 )
 from prunescope.engine.pruning.errors import PruningError
 from prunescope.engine.pruning.flow import CONVS, Network, trace
+from prunescope.engine.pruning.passage import passage_after
 from prunescope.engine.pruning.plan import Ints, Plan, make_plan
 from prunescope.engine.pruning.program import Footprint, footprint
 from prunescope.engine.pruning.strips import build_up_in_strips
@@ -28,7 +29,8 @@ _CHUNK_BYTES = 256 << 20
 _PART_BYTES = 16 << 20
 # Outputs of the reader worked on at once: they should stay in a core's cache from one level to the next.
 _CACHE_BYTES = 1 << 20
-_PROBE_EXAMPLES = 64
+# Examples that the fast way's margin is measured on: a small share of the work, within these bounds.
+_PROBE_SHARE, _FEWEST_PROBES, _MOST_PROBES = 1 / 64, 16, 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,14 +110,15 @@ def _choose(plan: Plan, need: Footprint, singles: bool) -> tuple[Fast | None, st
         chain = chain_after(plan) if flat and not singles else None
         if chain is not None:
             return build_up_in_strips(chain), "linear-consumer", False
-        return (leave_one_out if singles else build_up)(plan), "linear-consumer", True
+        return (leave_one_out if singles else build_up)(plan, None), "linear-consumer", True
     if isinstance(module, CONVS) and module.groups == 1:
-        return (leave_one_out if singles else build_up)(plan), "conv-consumer", True
+        passage = passage_after(plan, need.shapes) if isinstance(module, nn.Conv2d) else None
+        return (leave_one_out if singles else build_up)(plan, passage), "conv-consumer", True
     shared = any(node.op != "placeholder" for node in plan.program.first)
     return None, "prefix" if shared else "full", False
 
 
-def calibrate(work: Work, examples: int = _PROBE_EXAMPLES) -> Work:
+def calibrate(work: Work, examples: int) -> Work:
     """The same work, ready for its fast way: the margin is measured on the first examples."""
     if work.fast is None:
         return work
@@ -137,7 +140,8 @@ def count(work: Work, spans: Sequence[Span], examples: slice | Tensor) -> Ints:
 
 def count_all(work: Work) -> Ints:
     """(n_spans,) correct answers among all examples, chunk by chunk."""
-    ready = calibrate(work)
+    probes = min(_MOST_PROBES, max(_FEWEST_PROBES, round(_PROBE_SHARE * len(work.targets))))
+    ready = calibrate(work, probes)
     starts = range(0, len(work.targets), work.chunk)
     return np.asarray(sum(count(ready, work.spans, slice(at, at + work.chunk)) for at in starts))
 
