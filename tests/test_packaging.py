@@ -21,7 +21,7 @@ def tree() -> set[str]:
     found = set()
     for folder, home in HOMES.items():
         for path in (ROOT / folder).rglob("*"):
-            belongs = folder == "assets" or path.suffix in (".py", ".toml")
+            belongs = folder == "assets" or path.suffix in (".py", ".toml", ".typed")
             if path.is_file() and belongs and not set(path.parts) & set(SKIPPED):
                 found.add(f"{home}/{path.relative_to(ROOT / folder).as_posix()}")
     return found

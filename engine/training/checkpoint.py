@@ -124,9 +124,15 @@ def from_bytes(job: Job, payload: bytes) -> str:
     Raises
     ------
     CheckpointError
-        When the checkpoint is of another format or of another model.
+        When the checkpoint is of another format or of another model, or would run code.
     """
-    saved = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    try:
+        saved = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    except Exception as error:  # a stranger's may hold anything
+        raise CheckpointError(
+            f"the checkpoint holds something else than tensors and numbers, so it is not read "
+            f"({type(error).__name__}). Run it again instead."
+        ) from error
     if saved["format"] != FORMAT:
         raise CheckpointError(
             f"checkpoint has format {saved['format']}, this version reads {FORMAT}. "

@@ -1,5 +1,6 @@
 """A resumed run equals the uninterrupted one to the bit; every part of a checkpoint is needed for that."""
 
+import io
 import random
 
 import numpy as np
@@ -130,6 +131,18 @@ def test_a_checkpoint_of_another_format_is_refused(config, monkeypatch):
         monkeypatch.undo()
         with pytest.raises(CheckpointError, match="format 99"):
             from_bytes(one, payload)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(config, tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return open, (str(tmp_path / "canary"), "w")
+
+    buffer = io.BytesIO()
+    torch.save({"format": checkpoint.FORMAT, "threads": 1, "parts": Payload()}, buffer)
+    with settled(threads=1), pytest.raises(CheckpointError, match="something else than tensors"):
+        from_bytes(new_job(config), buffer.getvalue())
+    assert not (tmp_path / "canary").exists()
 
 
 def stop_at(store, epoch):
