@@ -35,7 +35,7 @@ def graph(theme: Theme, noun: str, n_clusters: int, networks: list[str]) -> dict
     """
     data: list[dict[str, Any]] = []
     for c, name in enumerate(_groups(n_clusters, networks)):
-        which = {"where": "labels", "equals": c}
+        which: dict[str, Any] = {"where": "labels", "equals": c}
         # Only this run's units can be picked: those of the other have numbers of their own.
         own = not networks or c == 0
         data.append(
@@ -156,7 +156,7 @@ def weight_distribution(theme: Theme, bins: int) -> dict[str, Any]:
 
 def group_sizes(theme: Theme, stops: int, noun: str) -> dict[str, Any]:
     """Each group at the cutoff: how many units, and the largest norm among them."""
-    hole = {"slice": "cut", "of": stops}
+    hole: dict[str, Any] = {"slice": "cut", "of": stops}
     return {
         "data": [
             {
@@ -197,7 +197,7 @@ def cosines(theme: Theme, side: int, noun: str) -> dict[str, Any]:
         "colorbar": colour_bar(theme, "cosine", len=0.9, tickvals=[-1, 0, 1]),
         "hovertemplate": "%{y}<br>%{x}<br>cosine %{z:.2f}<extra></extra>",
     }
-    dots = {"size": 9, "color": theme.data[0], "opacity": 0, "line": {"width": 0}}
+    dots: dict[str, Any] = {"size": 9, "color": theme.data[0], "opacity": 0, "line": {"width": 0}}
     points = picked_units(theme, "matrix_places", "matrix_places", noun, **dots)
     points[0]["hovertemplate"] = f"{noun} %{{text}}<extra></extra>"
     return {

@@ -115,7 +115,7 @@ def norm_ridges(theme: Theme) -> dict[str, Any]:
     data = []
     for i in range(RIDGES):
         colour = blend(*theme.ramp, i / (RIDGES - 1))
-        hole = {"i": i, "of": RIDGES}
+        hole: dict[str, Any] = {"i": i, "of": RIDGES}
         height = ref("norm_density", "spaced", **hole, times=2.6, plus=float(RIDGES - i))
         data.append(line(f"line {i + 1}", ref("norm_grid", "spaced", **hole), height, colour, width=1.6))
         data[-1] |= {"showlegend": False, "hoverinfo": "skip", "hovertemplate": None}
@@ -145,7 +145,7 @@ def norm_to_init(theme: Theme, noun: str) -> dict[str, Any]:
 
 def race(theme: Theme, noun: str, early: str, strength: str) -> dict[str, Any]:
     """Who pointed the right way early, against who has grown (Pinson 2026)."""
-    colours = {
+    colours: dict[str, Any] = {
         "color": ref("norms"),
         "colorscale": [[0, theme.ramp[0]], [1, theme.data[1]]],
         "showscale": True,

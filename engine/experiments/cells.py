@@ -1,7 +1,7 @@
 """The runs of an experiment, as data: what each starts from, and from whom. Imports no torch."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -225,7 +225,7 @@ def _short(value: Any) -> str:
     return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-_PLANNERS = {
+_PLANNERS: dict[str, Callable[..., Iterable[Cell]]] = {
     "tickets": _tickets,
     "schedule": _schedule,
     "iterative": _iterative,

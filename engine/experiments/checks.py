@@ -1,7 +1,7 @@
 """Bad settings are refused before anything runs, all of them at once. Imports no torch."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from fnmatch import fnmatchcase
 from itertools import product
@@ -284,7 +284,7 @@ def _probe(plan: specs.Probe, config: RunConfig) -> Iterator[tuple[str, str]]:
         yield "clusters", f"{plan.clusters} clusters of {units} units: take at most {units}, or make the net wider."
 
 
-CHECKS = {
+CHECKS: dict[str, Callable[..., Iterable[tuple[str, str]]]] = {
     "tickets": _tickets,
     "schedule": _schedule,
     "iterative": _iterative,

@@ -30,7 +30,7 @@ def wilson_interval(
     """
     k, total = np.asarray(correct, dtype=np.float64), np.asarray(n, dtype=np.float64)
     if (total <= 0).any() or (k < 0).any() or (k > total).any():
-        raise PruningError(f"wilson_interval: {correct} of {n}; want 0 ≤ correct ≤ n and n ≥ 1.")
+        raise PruningError(f"wilson_interval: {correct!r} of {n!r}; want 0 ≤ correct ≤ n and n ≥ 1.")
     share, z2 = k / total, z * z
     middle = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = z / (1 + z2 / total) * np.sqrt(share * (1 - share) / total + z2 / (4 * total * total))
