@@ -83,7 +83,7 @@ def watch(store: Store, run_id: str, stop: threading.Event, seen: dict[str, int]
     """Poll as the dashboard does; what is visible must be whole."""
     run = Run(store.root / run_id)
     last = 0
-    while not stop.is_set():
+    while not stop.wait(0.001):  # without a rest it would take the core from those it watches
         head = run.head
         seen["polls"] += 1
         if head.n_snapshots != last:
