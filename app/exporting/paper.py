@@ -33,7 +33,7 @@ class Sheet(NamedTuple):
     merged: Merged | None
 
 
-def on_paper(data: list[dict[str, Any]], layout: Mapping[str, Any], style: PaperStyle, *, merge: bool = True) -> Sheet:
+def on_paper(data: list[dict[str, Any]], layout: dict[str, Any], style: PaperStyle, *, merge: bool = True) -> Sheet:
     """Set a filled figure for paper.
 
     Everything that is type is scaled so that the screen's 13 px become ``style.size_pt``, and lines so that

@@ -84,9 +84,9 @@ class PaperStyle:
         ):
             if value not in possible:
                 raise ValueError(f"{name}: {value!r} is unknown. Use one of {', '.join(possible)}.")
-        for name, value, high in (("size", self.size, 72), ("line", self.line, 20)):
-            if not 0 <= value <= high:
-                raise ValueError(f"{name}: {value} pt is not possible. Give 0 to {high}; 0 takes the preset's.")
+        for name, points, high in (("size", self.size, 72), ("line", self.line, 20)):
+            if not 0 <= points <= high:
+                raise ValueError(f"{name}: {points} pt is not possible. Give 0 to {high}; 0 takes the preset's.")
         if len(self.letter) > 4:
             raise ValueError(f"letter: {self.letter!r} is too long. Give a letter, or (a).")
         if self.width not in PRESETS:

@@ -157,7 +157,7 @@ def ablation(theme: Theme, noun: str, n_units: int) -> dict[str, Any]:
     }
 
     def bars(name: str, colour: str, opacity: float, part: str) -> dict[str, Any]:
-        at = {part: "frac", "scale": 100}
+        at: dict[str, Any] = {part: "frac", "scale": 100}
         return bar | {
             "name": name,
             "x": ref("@unit", like="units", **at),
