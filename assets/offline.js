@@ -63,9 +63,10 @@ window.prunescope = window.prunescope || {};
   // No event stream either: the page asks /api/poll instead, which is answered above.
   delete window.EventSource;
 
-  // What only a server can do is not offered: other settings to compute, 3-D, runs to start.
+  // What only a server can do is not offered: other settings to compute, 3-D, runs to start, pages about many runs.
   addEventListener("DOMContentLoaded", () => {
     ps.listenTo = () => {};
+    for (const page of ps.spec().whole || []) for (const link of document.querySelectorAll(`[data-page="${page}"]`)) link.hidden = true;
     for (const control of document.querySelectorAll("[data-control]")) {
       const key = ps.spec().keys.find((one) => one.name === control.dataset.control);
       if (key && (key.reach === "rows" || key.name === "dims")) control.hidden = true;
