@@ -288,6 +288,7 @@ def record() -> Iterator[Callable[..., Recording]]:
 def watched(browser: Any, server: Server, **options: Any) -> Iterator[Callable[[], Tab]]:
     """One browser profile; gives a function that opens tabs in it, and checks them all at the end."""
     context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, "accept_downloads": True} | options)
+    context.set_default_timeout(1000 * PATIENCE)
     tabs: list[Tab] = []
 
     def new_tab() -> Tab:
