@@ -1,25 +1,28 @@
 """`prunescope experiments`: list, follow, order, pause, cancel, retry and report experiments."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from prunescope.app.commands.common import OK, Problem, add_json, add_logdir, print_json
 from prunescope.app.commands.experiment import print_summary
+from prunescope.app.experiments import ALL, ONE
 from prunescope.engine.experiments.folder import Described, ExperimentNotFound, Experiments
 from prunescope.engine.experiments.report import as_json
 from prunescope.engine.experiments.summary import Summary, summarise
-from prunescope.engine.experiments.table import Table
 from prunescope.engine.store import Store, StoreError
 
 # What can be asked of one run, or of the whole queue where no run is named.
-CHANGES: dict[str, tuple[str, Callable[[Table, str], None]]] = {
-    "pause": ("hold a run, or the whole experiment; what runs is saved first", Table.pause),
-    "resume": ("let it go on", Table.resume),
-    "cancel": ("leave a run out; what it recorded stays", Table.cancel),
-    "retry": ("queue a failed or cancelled run again", Table.retry),
-    "first": ("move a waiting run to the front", Table.first),
+CHANGES = {
+    "pause": "hold a run, or the whole experiment; what runs is saved first",
+    "resume": "let it go on",
+    "cancel": "leave a run out, or all that are not done; what was recorded stays",
+    "retry": "queue what failed or was cancelled again",
+    "first": "move a waiting run to the front",
 }
+# After these somebody has to compute.
+GOES_ON = ("resume", "retry", "first")
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,11 +41,11 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     report = action("report", "write figures, tables and settings into a folder", write)
     report.add_argument("id", metavar="EXPERIMENT")
     report.add_argument("--to", type=Path, required=True, metavar="FOLDER")
-    for name, (help, _) in CHANGES.items():
+    for name, help in CHANGES.items():
         changing = action(name, help, change)
         changing.set_defaults(action=name)
         changing.add_argument("id", metavar="EXPERIMENT")
-        optional = "?" if name in ("pause", "resume") else None
+        optional = "?" if name in ALL else None
         changing.add_argument("key", metavar="RUN", nargs=optional, help="as `show --json` names it: s0-ticket-03")
 
 
@@ -90,13 +93,15 @@ def change(options: argparse.Namespace) -> int:
     try:
         with described.table() as table:
             if options.key:
-                CHANGES[options.action][1](table, options.key)
+                ONE[options.action](table, options.key)
             else:
-                table.pause_all(options.action == "pause")
+                ALL[options.action](table)
     except StoreError as error:
         raise Problem(str(error)) from None
     if options.json:
         print_json({"experiment": described.id, "run": options.key, "asked": options.action})
+    if options.action in GOES_ON and not (described.is_working or described.is_waiting):
+        print(f"No process works on {described.id}. Go on with: {described.command or 'its command'}", file=sys.stderr)
     return OK
 
 

@@ -119,7 +119,11 @@ def test_a_queue_is_steered_from_the_shell(shell, monkeypatch):
     assert code == 2
     assert "only a run that is failed or cancelled can retry" in err
     assert shell("experiments", "pause", name)[0] == 0
-    assert shell("experiments", "resume", name)[0] == 0
+    code, _, err = shell("experiments", "resume", name)
+    assert code == 0
+    assert f"No process works on {name}. Go on with: prunescope sweep --recipe digits-width" in err
+    assert shell("experiments", "cancel", name)[0] == 0  # nothing is left to cancel: what is done stays
+    assert json.loads(shell("experiments", "ls", "--json")[1])[0]["counts"]["done"] == 2
     code, out, _ = shell("experiments", "show", name)
     assert "hidden 4" in out
 
