@@ -61,7 +61,11 @@ window.prunescope = window.prunescope || {};
     const local = ps.locals();
     const boxes = ps.visibleFigures(page);
     for (const feed of feeds) {
-      if (!feed.epochs.length) { quieten(page, boxes, feed); continue; }
+      if (!feed.epochs.length) {
+        quieten(page, boxes, feed);
+        if (feed !== feeds[0] && feed.error) for (const box of figuresOf(feed, boxes)) tellFailure(box, feed.error);
+        continue;
+      }
       const cursor = ps.cursor(feed);
       fillTexts(feed, cursor, local);
       for (const box of boxes) {
@@ -93,15 +97,20 @@ window.prunescope = window.prunescope || {};
     let problem = "";
     try { drawFigure(box, feed, cursor, local); }
     catch (error) { problem = `This figure could not be drawn: ${error.message}. Reload the page; if it stays, please report it.`; }
+    tellFailure(box, problem);
+  }
+  function tellFailure(box, problem) {
     if ((box.dataset.failed || "") !== problem) { if (problem) box.dataset.failed = problem; else delete box.dataset.failed; }
   }
+  const figuresOf = (feed, boxes) => boxes.filter((box) => feed.figures[box.dataset.figure]);
 
   function say(page, feeds) {
     const note = page.querySelector("[data-notice]");
     if (!note) return;
     // Those asked for, not those that stand in for them.
     const asked = ps.pageFeeds(page).map((name) => ps.feed(name)).filter(Boolean);
-    const failed = feeds.find((one) => one.error);
+    // What fails beside the page's own subject is said in the place of its figures.
+    const failed = feeds.find((one, i) => one.error && (i === 0 || one.epochs.length || !figuresOf(one, ps.visibleFigures(page)).length));
     const told = ps.progress(page, asked);
     const text = failed ? failed.error : told;
     if (note.textContent !== text) note.textContent = text;
