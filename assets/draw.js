@@ -4,6 +4,7 @@ window.prunescope = window.prunescope || {};
 (function (ps) {
   "use strict";
   const NARROW = 560;
+  const WIDE = 1300;
   let asked = false;
   let held = false;
   const config = { displaylogo: false, displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: "reset+autosize" };
@@ -183,7 +184,8 @@ window.prunescope = window.prunescope || {};
     filled.layout.selectionrevision = local.sel;
     filled.layout.autosize = true;
     if (local.log.split(",").includes(id)) logAxis(filled.layout);
-    if (plot.clientWidth < NARROW) labelsInside(filled.layout);
+    // In large type, labels beside the curves would take half of the plot.
+    if (plot.clientWidth < (local.present ? WIDE : NARROW)) labelsInside(filled.layout);
     if (plot.dataset.drag) filled.layout.dragmode = plot.dataset.drag;
     if (local.present) Object.assign(filled, ps.enlarge(filled, plot));
     window.Plotly.react(plot, filled.data, filled.layout, config);
