@@ -135,7 +135,8 @@ def _labels_inside(layout: dict[str, Any], scale: float) -> None:
 
 def _without_scrubber(traces: list[dict[str, Any]], layout: dict[str, Any]) -> None:
     """The line at the epoch shown says nothing where that is the last one drawn."""
-    last = max((float(x) for trace in traces for x in (trace.get("x") or ())[-1:] if x is not None), default=0.0)
+    ends = [trace["x"][-1] for trace in traces if isinstance(trace.get("x"), list) and trace["x"]]
+    last = max((float(x) for x in ends if isinstance(x, int | float)), default=0.0)
     layout["shapes"] = [
         shape for shape in layout.get("shapes", ()) if shape.get("name") != "now" or float(shape["x0"]) < last
     ]

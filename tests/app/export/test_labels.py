@@ -72,6 +72,13 @@ def test_curves_that_look_alike_share_what_their_names_share():
     assert [name for name, _ in key_of(data, [])] == ["by chance", "fc1"]
 
 
+def test_names_on_an_axis_are_no_obstacle():
+    data = [{"type": "scatter", "mode": "markers", "name": "runs", "x": ["filter 1", "filter 2"], "y": [0.2, 0.4]}]
+    layout = {key: value for key, value in LAYOUT.items() if key != "xaxis"} | {"xaxis": {"type": "category"}}
+    sheet = on_paper(data, layout | {"annotations": [label("n = 2", 0.99, 0.99)]}, PaperStyle())
+    assert sheet.data[0]["x"] == ["filter 1", "filter 2"]
+
+
 def test_one_curve_needs_no_key():
     assert key_of([curve("alone", X)], []) == []
 
