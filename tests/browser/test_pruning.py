@@ -1,0 +1,104 @@
+"""The pruning page: measured while one looks, never an old answer to a new question, and what is read can be taken away."""
+
+
+import pytest
+
+BIG = "document.getElementById('pruning-big').textContent"
+LABEL = "document.querySelector('[data-figure=prune] .plot').layout.annotations[0].text"
+FINDING = "document.getElementById('pruning-finding').textContent"
+SETTLED = "ps.pageFeeds(document.getElementById('page-pruning')).every(n => { const f = ps.feed(n); return f && f.done; })"
+
+
+@pytest.fixture(scope="module")
+def server(serve, trained):
+    return serve(logdir=trained.logdir)
+
+
+@pytest.fixture
+def exact(tab, trained):
+    """The page with everything measured to its end."""
+    tab.sign_in().choose(trained.ids["digits"], "pruning").drawn("pruning", epoch=5)
+    tab.until(SETTLED)
+    tab.until("document.getElementById('pruning-exact').textContent.startsWith('= exact')")
+    return tab
+
+
+def asked_rows(tab) -> int:
+    return sum("/api/" in url for url in tab.requests)
+
+
+def test_the_slider_on_a_known_curve_reads_it_without_asking_anybody(exact):
+    before = asked_rows(exact)
+    slider = exact.page.locator("[data-control=frac] input")
+    box = slider.bounding_box()
+    seen = set()
+    exact.page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + box["height"] / 2)
+    exact.page.mouse.down()
+    for share in (0.3, 0.6, 0.9):
+        exact.page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2, steps=4)
+        exact.page.wait_for_timeout(60)
+        measured = exact(
+            "(() => { const f = ps.feed('pruning'), r = f.columns.get('main').row(0); "
+            "return (100 * r[ps.pickedIndex(ps.view().frac / 100, r.length)]).toFixed(1); })()"
+        )
+        assert exact(BIG) == measured
+        seen.add(exact("ps.view().frac"))
+    exact.page.mouse.up()
+    assert len(seen) == 3
+    assert asked_rows(exact) == before
+
+
+def test_an_old_answer_never_stands_over_a_newer_question(exact):
+    held = []
+    exact.page.route("**/api/rows?*crit=fpgm*", lambda route: held.append(route))
+    old, order = exact(BIG), exact.page.locator("[data-control=crit] select")
+    order.select_option("fpgm")
+    exact.until("document.querySelector('[data-figure=prune]').classList.contains('is-stale')")
+    # The question is out and nothing has come back: no number, no finding, the figure stands back, controls stay.
+    assert exact(BIG) == "" and old != ""
+    for name in ("exact", "estimate", "finding"):
+        assert exact(f"document.getElementById('pruning-{name}').textContent") == ""
+    assert order.is_visible() and order.is_enabled()
+    # Meanwhile another question is asked and answered; the late answer to the one before must not be shown.
+    order.select_option("l1:largest")
+    exact.until(f"{LABEL} === 'largest L1 norm first'")
+    for route in held:
+        route.continue_()
+    exact.page.unroute("**/api/rows?*crit=fpgm*")
+    exact.until("ps.feed('pruning').done")
+    assert exact(LABEL) == "largest L1 norm first"
+    assert not exact("document.querySelector('[data-figure=prune]').classList.contains('is-stale')")
+    order.select_option("l2")
+    exact.until(f"{BIG} === arg", old)
+
+
+def test_units_chosen_with_a_lasso_are_priced_survive_pages_and_reload_and_can_be_undone(exact):
+    page = exact.page
+    page.get_by_role("button", name="lasso to remove exactly these").click()
+    box = page.locator(exact.plot("ablation") + " .nsewdrag").first.bounding_box()
+    corners = ((0.2, 0.02), (0.5, 0.02), (0.5, 0.98), (0.2, 0.98), (0.2, 0.02))
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=6)
+    page.mouse.up()
+    exact.until("ps.view().sel !== ''")
+    chosen = exact("ps.view().sel")
+    assert 3 <= len(chosen.split(",")) <= 12
+    lines = page.locator("#selection-lines")
+    exact.until("/without them: [0-9.]+ % ± /.test(document.getElementById('selection-lines').textContent)")
+    exact.until("/at random: [0-9.]+ % ± [0-9.]+, 5 draws/.test(document.getElementById('selection-lines').textContent)")
+    price = lines.text_content()
+    exact.until("location.search.includes('sel=')")
+    page.get_by_role("link", name="Alignment").click()
+    assert exact("ps.view().sel") == chosen and page.locator("#selection").is_visible()
+    page.reload()
+    exact.until("document.documentElement.dataset.ready === '1' && ps.view().sel === arg", chosen)
+    exact.until("document.getElementById('selection-lines').textContent === arg", price)
+    # One step further, and back.
+    exact("ps.select([0, 1])")
+    page.locator("#selection").get_by_role("button", name="Undo").click()
+    assert exact("ps.view().sel") == chosen
+    page.locator("#selection").get_by_role("button", name="Clear").click()
+    page.locator("#selection").wait_for(state="hidden")
