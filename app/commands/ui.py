@@ -8,6 +8,7 @@ from prunescope.app.commands.common import OK, Problem, add_flag, add_logdir, ad
 
 if TYPE_CHECKING:
     from prunescope.app.settings import Settings
+    from prunescope.engine.store import Store
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -108,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
     return serve_until_told(Store(options.logdir), settings_from(options), options, "/")
 
 
-def serve_until_told(store: object, settings: "Settings", options: argparse.Namespace, path: str) -> int:
+def serve_until_told(store: "Store", settings: "Settings", options: argparse.Namespace, path: str) -> int:
     """Serve `store`, opening `path` in the browser if asked; exit code 2 if the address cannot be had."""
     from prunescope.app.serve import serve
 

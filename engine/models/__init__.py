@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from prunescope.engine.models.units import state_arrays as state_arrays
     from prunescope.engine.models.units import unit_layers as unit_layers
     from prunescope.engine.models.units import unit_modules as unit_modules
+    from prunescope.engine.models.units import unwrapped as unwrapped
     from prunescope.engine.models.units import weight_vectors as weight_vectors
 
 _HOMES = {

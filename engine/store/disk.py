@@ -40,7 +40,7 @@ SETTINGS = {
 _FULL_SYNC = 2
 
 
-class PlainDisk(diskcache.Disk):
+class PlainDisk(diskcache.Disk):  # type: ignore[misc]  # untyped
     """A disk that knows str keys and `Record` values, and refuses everything else.
 
     Stock diskcache pickles whatever it does not know, keys too (a tuple, a numpy integer, None).

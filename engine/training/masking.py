@@ -83,7 +83,9 @@ def layer_masks(model: nn.Module, masks: Mapping[str, Mask], structure: str) -> 
     return found
 
 
-def scores_of(weights: Mapping[str, NDArray[np.floating]], structure: str, norm: str = "l2") -> dict[str, NDArray]:
+def scores_of(
+    weights: Mapping[str, NDArray[np.floating]], structure: str, norm: str = "l2"
+) -> dict[str, NDArray[np.floating]]:
     """Layer → scores, given layer → weight tensor."""
     if structure == "weights":
         return {layer: weight_scores(weight) for layer, weight in weights.items()}

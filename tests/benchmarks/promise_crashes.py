@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
-from promise_table import row
+from promise_table import progress, row
 from prunescope.engine.store import Run, Store, StoreError
 
 WRITER = """
@@ -105,7 +105,7 @@ def kills(store: Store, full: bool) -> None:
     stop, seen = threading.Event(), {"polls": 0, "half": 0}
     watcher = threading.Thread(target=watch, args=(store, run_id, stop, seen))
     watcher.start()
-    for _ in range(trials):
+    for trial in range(trials):
         since = acknowledged + 1
         process = start(store, run_id)
         assert process.stdout
@@ -120,6 +120,7 @@ def kills(store: Store, full: bool) -> None:
         slow = max(slow, time.monotonic() - begun)
         missing, halves = lost_and_torn(store, run_id, acknowledged, since)
         lost, torn = lost + missing, torn + halves
+        progress(f"{trial + 1} of {trials} kills: {lost} lost, {torn} torn of {acknowledged + 1}, {seen['polls']} polls")
     stop.set()
     watcher.join()
     store.writer(run_id).close()
@@ -154,6 +155,7 @@ def named_points(store: Store, full: bool) -> None:
             with store.writer(run_id) as writer:
                 kept = writer.load_checkpoint()
             checkpoints += kept is not None and kept[1] != b"%d" % int(kept[0]) * 1000
+            progress(f"{point}, {trial + 1} of {trials}: {lost} lost, {torn} torn, {checkpoints} bad checkpoints")
         row(
             f"kill -9 {point} ({trials} times)",
             "0 lost, 0 torn",
