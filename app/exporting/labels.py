@@ -239,7 +239,7 @@ def _lines(layout: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
             if (
                 shape.get(f"{other}ref") != "paper"
                 or shape.get(f"{own}ref", own) != own
-                or shape.get(f"{own}0") is None
+                or not isinstance(shape.get(f"{own}0"), int | float)
             ):
                 continue
             axis = layout.get(f"{own}axis") or {}

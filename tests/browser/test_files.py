@@ -44,7 +44,7 @@ VIEWS = {
 # Drawing in depth loads more of plotly first.
 DRAWN = """[...document.querySelectorAll(".page:not([hidden]) [data-figure]:not(.is-unused)")]
   .every((box) => box.querySelector(".main-svg"))"""
-# All files of all figures on screen, made twice. Of the HTML, plotly's own megabyte stays in the page.
+# All files of all figures on screen, and some of them twice. Of the HTML, plotly's own megabyte stays in the page.
 MAKE = """async () => {
   const ps = window.prunescope, made = [];
   const text = (bytes) => btoa(Array.from({length: Math.ceil(bytes.length / 8192)},
@@ -58,11 +58,12 @@ MAKE = """async () => {
     const data = box.querySelector(".plot").data;
     if (box.classList.contains("is-unused") || !data || !data.length) continue;
     const item = ps.itemOf(box);
-    const twice = [await ps.filesOf(item, ps.paper(), formats), await ps.filesOf(item, ps.paper(), formats)];
-    const [files, again] = twice.map((one) => one.files);
+    const files = (await ps.filesOf(item, ps.paper(), formats)).files;
+    // All formats of a page's first figure; of the others those that all else is made of.
+    const again = new Map((await ps.filesOf(item, ps.paper(), made.length ? ["svg", "csv"] : formats)).files);
     made.push({
       figure: item.figure, data: plain(data), epoch: item.view.epoch,
-      different: files.flatMap(([name, bytes], i) => (same(bytes, again[i][1]) ? [] : [name])),
+      different: files.flatMap(([name, bytes]) => (!again.has(name) || same(bytes, again.get(name)) ? [] : [name])),
       files: Object.fromEntries(files.map(([name, bytes]) => [name, text(name.endsWith(".html") ? cut(bytes) : bytes)])),
     });
   }
