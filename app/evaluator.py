@@ -12,7 +12,11 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+from flask import has_request_context, request
 from prunescope.engine.evaluation.answered import answerer, ask
+
+# How often a request that waits for an answer looks whether its page still does.
+LOOK_SECONDS = 0.25
 
 
 class EvaluatorError(ValueError):
@@ -58,7 +62,11 @@ class Evaluator:
         try:
             self._send({"id": number, "ask": question, "priority": priority} | details)
             while True:
-                message = inbox.get()
+                try:
+                    message = inbox.get(timeout=LOOK_SECONDS)
+                except queue.Empty:
+                    _stop_if_abandoned()
+                    continue
                 if "part" in message:
                     yield message["part"]
                     continue
@@ -134,6 +142,17 @@ class Evaluator:
                     pipe.close()
         for inbox in list(self._waiting.values()):
             inbox.put({"error": f"The evaluator ended (exit code {code}). Ask again: it is started anew."})
+
+
+def _stop_if_abandoned() -> None:
+    """Raise EvaluatorError where the page that asked has gone.
+
+    An old question yields to newer ones, so it may not have an answer to find that out with for as long as newer
+    ones come: its thread, and with it soon all threads, would wait for nobody.
+    """
+    gone = request.environ.get("waitress.client_disconnected") if has_request_context() else None
+    if gone is not None and gone():
+        raise EvaluatorError("Nobody waits for this answer any more.")
 
 
 def _parts(messages: Generator[dict[str, Any]]) -> Iterator[dict[str, Any]]:

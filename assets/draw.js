@@ -170,25 +170,41 @@ window.prunescope = window.prunescope || {};
     return loading;
   }
 
+  // Figures as they were last drawn: from which rows, and which of the user's settings their holes had read.
+  const drawn = new WeakMap();
+  const asText = (value) => (Array.isArray(value) ? value.join() : value);
+  function isDrawn(plot, state, local) {
+    const last = drawn.get(plot);
+    return last && last.state === state && [...last.read].every(([name, value]) => asText(local[name]) === value);
+  }
+
   function drawFigure(box, feed, cursor, local) {
     const id = box.dataset.figure;
     const template = feed.figures[id];
     const plot = box.querySelector(".plot");
+    const room = plot.clientWidth < (local.present ? WIDE : NARROW);
+    const state = [feed.version, cursor, local.run, local.layer, local.sel, local.log, room, plot.dataset.drag, ps.full3d,
+      local.present && [plot.clientWidth, plot.clientHeight]].join("|");
+    // A drag redraws only what the slider is about.
+    if (isDrawn(plot, state, local)) return;
+    const read = new Map();
+    const noted = new Proxy(local, { get: (all, name) => { read.set(name, asText(all[name])); return all[name]; } });
     if (needsFull(template) && !ps.full3d) {
       loadFull().then(ps.requestDraw, () => { feed.error = "3-D drawing could not be loaded from the server. Reload the page."; ps.requestDraw(); });
       return;
     }
-    const filled = ps.fill({ data: template.data, layout: template.layout }, feed, cursor, local);
+    const filled = ps.fill({ data: template.data, layout: template.layout }, feed, cursor, noted);
     // A zoom belongs to what is drawn: one run's layer, or what many runs were asked about.
     filled.layout.uirevision = ps.spec().whole.includes(feed.name) ? feed.asked : [local.run, local.layer, id].join("|");
     filled.layout.selectionrevision = local.sel;
     filled.layout.autosize = true;
     if (local.log.split(",").includes(id)) logAxis(filled.layout);
     // In large type, labels beside the curves would take half of the plot.
-    if (plot.clientWidth < (local.present ? WIDE : NARROW)) labelsInside(filled.layout);
+    if (room) labelsInside(filled.layout);
     if (plot.dataset.drag) filled.layout.dragmode = plot.dataset.drag;
     if (local.present) Object.assign(filled, ps.enlarge(filled, plot));
     window.Plotly.react(plot, filled.data, filled.layout, config);
+    drawn.set(plot, { state, read });
     box.dataset.epoch = String(feed.epochs[cursor]);
     watchSize(plot);
     ps.listenTo(plot);
@@ -241,7 +257,8 @@ window.prunescope = window.prunescope || {};
     if (!page) { ps.requestDraw(); return; }
     const wanted = ["curve", ...sections().flatMap(ps.pageFeeds)];
     ps.dropOthers(wanted);
-    for (const name of wanted) ps.pull(name, { onChange: name === "curve" ? onCurve : ps.requestDraw });
+    const subjects = new Set(["curve", ...sections().map((section) => ps.pageFeeds(section)[0])]);
+    for (const name of wanted) ps.pull(name, { onChange: name === "curve" ? onCurve : ps.requestDraw, waits: !subjects.has(name) });
     ps.requestDraw();
     ps.drawScrubber();
   };

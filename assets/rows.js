@@ -5,6 +5,22 @@ window.prunescope = window.prunescope || {};
   const KEPT_FEEDS = 24;
   const CATCHING_UP_MS = 700;
   const feeds = new Map();
+  // Every change of a feed's rows or figures has a number of its own: what was drawn at that number is still right.
+  let changes = 0;
+
+  // A browser opens six connections to a host, and an answer that takes long holds one: what fills in beside a page's
+  // own subject shares two, so that a question of the user never waits for one.
+  const BESIDE = 2;
+  let beside = 0;
+  const queued = [];
+  async function turn(signal) {
+    while (beside >= BESIDE && !signal.aborted) {
+      await new Promise((done) => { queued.push(done); signal.addEventListener("abort", done, { once: true }); });
+    }
+    if (signal.aborted) throw new DOMException("no longer wanted", "AbortError");
+    beside++;
+  }
+  function leave() { beside--; for (const done of queued.splice(0)) done(); }
 
   class Column {
     constructor(dtype, width) {
@@ -54,7 +70,7 @@ window.prunescope = window.prunescope || {};
 
   function blank(feedName) {
     return { name: feedName, epochs: [], columns: new Map(), figures: {}, texts: {}, lists: {}, total: 0,
-             boot: "", error: "", templateKey: "", busy: null, again: false, used: 0, told: 0 };
+             boot: "", error: "", templateKey: "", busy: null, again: false, used: 0, told: 0, version: 0 };
   }
 
   ps.feed = function (feedName) {
@@ -100,8 +116,9 @@ window.prunescope = window.prunescope || {};
     return [ps.themeNow(), ...[...drawn, ...(ps.spec().redrawn[feedName] || [])].map((name) => view[name])].join("\u0001");
   }
 
-  // Ask for what this feed lacks. Calls while one is under way are remembered and joined into one more.
-  ps.pull = async function (feedName, { onChange }) {
+  // Ask for what this feed lacks. Calls while one is under way are remembered and joined into one more. `waits`: behind
+  // others of its kind, because it is not what the user has asked for.
+  ps.pull = async function (feedName, { onChange, waits = false }) {
     const feed = ps.feed(feedName);
     if (!feed) return;
     if (feed.stopped) return;
@@ -115,7 +132,7 @@ window.prunescope = window.prunescope || {};
     // Training moves on while an answer is worked out: let it be finished, then ask about the newest epoch.
     if (at !== null && view.follow) {
       const other = [...feeds.values()].find((one) => one.name === feedName && one.busy && one !== feed && one.asked === settings(feedName, view));
-      if (other) { other.after = () => ps.pull(feedName, { onChange }); return; }
+      if (other) { other.after = () => ps.pull(feedName, { onChange, waits }); return; }
     }
     feed.asked = settings(feedName, view);
     const wanted = templateKey(feedName, view);
@@ -132,7 +149,9 @@ window.prunescope = window.prunescope || {};
     const controller = new AbortController();
     feed.busy = controller;
     ps.begun(feed);
+    let isBeside = false;
     try {
+      if (waits) { await turn(controller.signal); isBeside = true; }
       const answer = await fetch("/api/rows?" + query, { signal: controller.signal });
       if (!answer.ok) {
         const told = await answer.json().catch(() => ({}));
@@ -155,12 +174,13 @@ window.prunescope = window.prunescope || {};
       if (!(problem instanceof TypeError)) feed.error = problem.message;
       onChange(feed);
     } finally {
+      if (isBeside) leave();
       // An aborted request may have been followed by another one for the same rows.
       if (feed.busy === controller) feed.busy = null;
       if (feed.after) { const next = feed.after; feed.after = null; setTimeout(next, 0); }
       if (feed.again) {
         feed.again = false;
-        setTimeout(() => ps.pull(feedName, { onChange }), 0);
+        setTimeout(() => ps.pull(feedName, { onChange, waits }), 0);
       }
     }
   };
@@ -203,6 +223,7 @@ window.prunescope = window.prunescope || {};
   }
 
   function take(feed, { head, payload }, view, wanted) {
+    feed.version = ++changes;
     if (head.error) { feed.error = head.error; return; }
     if (head.boot) {
       if (head.boot !== feed.boot) clear(feed);

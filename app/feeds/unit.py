@@ -37,7 +37,7 @@ class UnitFeed:
         unit = int(view["unit"])
         if not 0 <= unit < layer.units:
             raise ValueError(f"unit: {unit}, but {layer.name} has units 0 to {layer.units - 1}.")
-        channels, tile = picture_shape(layer)
+        channels, tile = picture_shape(layer, image_read_by(run, layer))
         columns = int(np.ceil(np.sqrt(channels)))
         return UnitMemory(
             layer=layer,
@@ -127,13 +127,21 @@ class UnitDropFeed:
         return {"figures": {}, "texts": {"unit-drop": {"$": "drop", "at": "epoch"}}, "lists": {}}
 
 
-def picture_shape(layer: LayerInfo) -> tuple[int, tuple[int, int]]:
-    """How many tiles, and how high and wide: a kernel an input channel, or the square of a dense input."""
+def image_read_by(run: Run, layer: LayerInfo) -> tuple[int, int, int] | None:
+    """(channels, height, width) of the images that a dense layer reads pixel by pixel, if it does."""
+    shape = run.meta.get("dataset", {}).get("input_shape", [])
+    if layer.name != run.layers[0].name or len(shape) != 3 or int(np.prod(shape)) != layer.fan_in:
+        return None
+    channels, height, width = map(int, shape)
+    return channels, height, width
+
+
+def picture_shape(layer: LayerInfo, image: tuple[int, int, int] | None) -> tuple[int, tuple[int, int]]:
+    """How many tiles, and how high and wide: a kernel an input channel, an image's colours, or rows of plain numbers."""
     if len(layer.shape) == 4:
         return min(layer.shape[1], PICTURE_CHANNELS), (layer.shape[2], layer.shape[3])
-    side = round(layer.fan_in**0.5)
-    if side * side == layer.fan_in and side > 1:
-        return 1, (side, side)
+    if image is not None:
+        return image[0], image[1:]
     width = min(layer.fan_in, 64)
     return 1, (-(-layer.fan_in // width), width)
 

@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+from flask import Flask
 from prunescope.app.evaluator import Evaluator, EvaluatorError
 from prunescope.engine import RunConfig, Store, train
 
@@ -39,6 +40,17 @@ def test_a_question_that_nobody_waits_for_is_dropped(evaluator):
     # The process is free at once: 999 curves would have kept it busy.
     assert list(evaluator.ask("ablation", **ASK))
     assert not evaluator._waiting
+
+
+def test_a_question_whose_page_has_gone_frees_its_thread_although_newer_ones_keep_it_waiting(evaluator):
+    newer = evaluator.ask("surface", run="small", layer="fc1", criterion="l2", epochs=[0.0, 1.0] * 500)
+    next(newer)
+    older = evaluator.ask("surface", priority=5, run="small", layer="fc1", criterion="l2", epochs=[0.0, 1.0])
+    gone = {"waitress.client_disconnected": lambda: True}
+    with Flask("any").test_request_context(environ_overrides=gone), pytest.raises(EvaluatorError, match="waits"):
+        next(older)
+    assert len(evaluator._waiting) == 1
+    newer.close()
 
 
 def test_an_urgent_question_overtakes_a_long_one(evaluator):
