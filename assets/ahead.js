@@ -49,7 +49,8 @@ window.prunescope = window.prunescope || {};
     }
     const behind = rows.filter((feed) => (feed.busy || feed.stopped) && feed.total && missing(feed) > 1).sort((a, b) => missing(b) - missing(a))[0];
     const first = feeds[0];
-    if (behind) {
+    // A page that is about one epoch measures; what fills in for other epochs beside it says so in its own place.
+    if (behind && !answers(first)) {
       const count = `${behind.epochs.length} of ${behind.total} epochs`;
       return behind.stopped ? `Stopped at ${count}.` : `Computed ${count} …`;
     }

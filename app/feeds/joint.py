@@ -40,7 +40,7 @@ def answer(run: Run, view: dict[str, Any], epoch: float, evaluator: Evaluator) -
             "big_error": f"% ± {50 * float(high - low):.1f}",
             "note": f"without {sum(found['removed'].values())} units · whole {dense:.1f} % · {epoch_text(epoch)}",
             "exact": f"= exact, {total} examples" if exact else "",
-            "estimate": "" if exact else f"≈ estimate, {seen} of {total} examples",
+            "estimate": "" if exact else f"≈ estimate, {seen} of {total}",
             "path": "all layers at once",
             "partial": 0.0,
         }

@@ -104,7 +104,7 @@ class Measured:
                 for m in removed
             ],
             "exact": f"= exact, {main.total} examples" if main.exact else "",
-            "estimate": "" if main.exact else f"≈ estimate, {main.seen} of {main.total} examples",
+            "estimate": "" if main.exact else f"≈ estimate, {main.seen} of {main.total}",
             "path": figures.PATH_WORDS.get(main.path, main.path),
             "label_main": words(self.criterion),
             "label_reverse": words(reversed_name(self.criterion)),
