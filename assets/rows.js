@@ -120,8 +120,8 @@ window.prunescope = window.prunescope || {};
   // others of its kind, because it is not what the user has asked for.
   ps.pull = async function (feedName, { onChange, waits = false }) {
     const feed = ps.feed(feedName);
-    if (!feed) return;
-    if (feed.stopped) return;
+    // A tab that nobody sees asks for nothing; it is refreshed when it is shown.
+    if (!feed || feed.stopped || document.hidden) return;
     const view = { ...ps.view() };
     const shown = view.follow ? -1 : view.epoch;
     // The scrubber has moved on while rows are computed: ask anew, so that the one on screen comes first.

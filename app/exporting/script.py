@@ -34,11 +34,20 @@ HERE = Path(__file__).resolve().parent
 matplotlib.rcParams.update({{"font.size": {size}, "font.family": {family!r}, "pdf.fonttype": 42}})
 TRACES = {traces}
 
+
+def value(text):
+    """A number, or the name of a place on an axis."""
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return text
+
+
 points = defaultdict(lambda: defaultdict(list))
 with open(HERE / {csv!r}, newline="", encoding="utf-8") as file:
     for row in csv.DictReader(file):
         for key in ("x", "y", "z"):
-            points[int(row["trace"])][key].append(float(row[key]) if row[key] else float("nan"))
+            points[int(row["trace"])][key].append(value(row[key]))
         points[int(row["trace"])]["text"].append(row["text"])
 
 figure = plt.figure(figsize=({width}, {height}), layout="constrained")
@@ -67,7 +76,10 @@ for number, style in TRACES.items():
     elif kind == "cells":
         wide = len(set(at["x"]))
         rows = [at["z"][i : i + wide] for i in range(0, len(at["z"]), wide)]
-        shown = axes.pcolormesh(at["x"][:wide], at["y"][::wide], rows, shading="nearest", **style)
+        sides = [at["x"][:wide], at["y"][::wide]]
+        # Named places stand in their order: hundreds of names would cover each other.
+        across, up = [range(len(side)) if isinstance(side[0], str) else side for side in sides]
+        shown = axes.pcolormesh(across, up, rows, shading="nearest", **style)
         figure.colorbar(shown)
 axes.set({axes})
 axes.spines[["top", "right"]].set_visible(False) if not {three} else None

@@ -49,7 +49,7 @@ def test_layers_that_are_not_there_are_refused_before_anything_runs():
     assert "retrain.each_layer" in problems(kind="retrain", retrain={"each_layer": ["conv9"]}, run={"model": "conv2"})
     assert "schedule.layer_ratios" in problems(kind="schedule", schedule={"layer_ratios": {"x": 0}})
     # What only the user's own code can tell is left to it.
-    own = BASE | {"run": {"model": "mine:net"}, "tickets": {"layer_rates": {"x": 0.5}}}
+    own = BASE | {"run": {"model": "torch.nn:Identity"}, "tickets": {"layer_rates": {"x": 0.5}}}
     assert experiment_from(own, trusted=True)
 
 
