@@ -161,6 +161,8 @@ def test_at_1440_pixels_all_pages_stand_in_the_head_and_nothing_is_cut(tab, trai
 def test_every_key_of_the_list_of_keys_works(tab, run):
     page, press = tab.page, tab.page.keyboard.press
     tab.sign_in().choose(run, "overview").drawn("overview", epoch=7)
+    # The time line is there as soon as the run's curve is; it may come after the figures.
+    tab.page.locator("#scrub-epoch").get_by_text("epoch 7").wait_for()
     press("ArrowLeft")
     tab.drawn("overview", epoch=6)
     press("Home")
