@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from prunescope.engine.store import StoreError, files
+from prunescope.engine.store.locks import is_held
 
 PLACE = "head.lock"
 TURN = "turn.lock"
@@ -36,17 +36,7 @@ def take_place(folder: Path) -> int | None:
 
 def has_place(folder: Path) -> bool:
     """Whether a living background process stands in line for an experiment, or computes it."""
-    try:
-        handle = files.open_regular(folder / PLACE)
-    except (OSError, StoreError):
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False
+    return is_held(folder / PLACE)
 
 
 @contextmanager

@@ -248,17 +248,16 @@ def without(plan: Plan, layer: nn.Module, node: fx.Node, source: Tensor, level: 
     axis = plan.program.axis(node)
     kept = np.setdiff1d(np.arange(source.shape[axis]), plan.between(node, 0, level))
     if len(kept):
-        part, weight = _pick(source, axis, kept), _pick(layer.weight, 1, kept)
+        part, weight = pick(source, axis, kept), pick(layer.weight, 1, kept)
     else:  # the bias alone, in the shape of the outputs
         part, weight = torch.zeros_like(source.narrow(axis, 0, 1)), layer.weight.narrow(1, 0, 1)
     return in_channels_last(dense(layer, part, weight, layer.bias))
 
 
-def _pick(tensor: Tensor, axis: int, channels: Ints) -> Tensor:
-    """Some channels: a view where they are one run, which keeps the layout and copies nothing."""
-    first, count = int(channels[0]), len(channels)
-    if int(channels[-1]) - first == count - 1:  # channels rise
-        return tensor.narrow(axis, first, count)
+def pick(tensor: Tensor, axis: int, channels: Ints) -> Tensor:
+    """Some channels, which rise: a view where they are one run, which keeps the layout and copies nothing."""
+    if len(channels) and int(channels[-1]) - int(channels[0]) == len(channels) - 1:
+        return tensor.narrow(axis, int(channels[0]), len(channels))
     return tensor.index_select(axis, as_index(channels, tensor.device))
 
 

@@ -18,8 +18,8 @@ from itertools import pairwise
 import numpy as np
 import torch
 from prunescope.engine.pruning.chain import Chain
-from prunescope.engine.pruning.counting import Fast, Span, without
-from prunescope.engine.pruning.plan import Ints, Plan
+from prunescope.engine.pruning.counting import Fast, Span, pick, without
+from prunescope.engine.pruning.plan import Plan
 from prunescope.engine.pruning.program import Values, as_index
 from torch import Tensor
 
@@ -85,7 +85,7 @@ def build_up_in_strips(chain: Chain) -> Fast:
         layer, source = plan.program.modules[node.target], values[node.all_input_nodes[0]]
         top = spans[-1][1]
         columns = [plan.between(node, low, high) for (_, low), (_, high) in pairwise(spans)]
-        weights = [_pick(layer.weight, some) for some in columns]
+        weights = [pick(layer.weight, 1, some) for some in columns]
         # The last removed comes back first.
         singles = None
         if columns and all(len(some) == 1 for some in columns):
@@ -94,7 +94,7 @@ def build_up_in_strips(chain: Chain) -> Fast:
         for examples, target in _strips(targets, len(chain.weight), layer.out_features):
             part = source.index_select(0, examples)
             if singles is None:
-                pieces = [(w, _pick(part, some).T) for w, some in zip(weights, columns, strict=True)]
+                pieces = [(w, pick(part, 1, some).T) for w, some in zip(weights, columns, strict=True)]
                 alone = None, None
             else:
                 rows = part.T.index_select(0, singles)
@@ -111,13 +111,6 @@ def build_up_in_strips(chain: Chain) -> Fast:
             yield found, examples
 
     return margins
-
-
-def _pick(matrix: Tensor, columns: Ints) -> Tensor:
-    """Some columns, which rise: a view where they are one run, as a channel's are in a flattened map."""
-    if len(columns) and int(columns[-1]) - int(columns[0]) == len(columns) - 1:
-        return matrix.narrow(1, int(columns[0]), len(columns))
-    return matrix.index_select(1, as_index(columns, matrix.device))
 
 
 def _strips(targets: Tensor, classes: int, features: int) -> Iterator[tuple[Tensor, int | None]]:

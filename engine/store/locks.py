@@ -94,8 +94,13 @@ os.register_at_fork(after_in_child=_forget_in_child)
 
 def is_locked(folder: Path) -> bool:
     """Whether a living process holds the lock of a run folder."""
+    return is_held(folder / LOCK)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process holds the lock on a file; False where there is no such file."""
     try:
-        handle = files.open_regular(folder / LOCK)
+        handle = files.open_regular(path)
     except (OSError, StoreError):
         return False
     try:
