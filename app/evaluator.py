@@ -33,10 +33,10 @@ class Evaluator:
 
     def __init__(self, logdir: Path, *, model: str | None = None, data: str | None = None):
         self._logdir = logdir
-        self._options = ["--logdir", str(logdir)]
+        self._command = [sys.executable, "-m", "prunescope.engine.evaluation.service", "--logdir", str(logdir)]
         for flag, value in (("--model", model), ("--data", data)):
             if value is not None:
-                self._options += [flag, value]
+                self._command += [flag, value]
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._numbers = itertools.count(1)
@@ -106,19 +106,19 @@ class Evaluator:
                 self._write(message)
 
     def warm_up(self) -> None:
-        """Start the process before it is needed, and out of the way: PyTorch takes seconds to import."""
+        """Start the process before it is needed: PyTorch takes seconds to import."""
         with self._lock:
             if self._process is None:
-                self._start("prunescope.engine.evaluation.warm")
+                self._start()
 
     def _write(self, message: dict[str, Any]) -> None:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
 
-    def _start(self, module: str = "prunescope.engine.evaluation.service") -> None:
+    def _start(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", module, *self._options],
+            self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import sys
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -70,17 +68,3 @@ def test_a_killed_process_is_told_and_the_next_question_starts_another(evaluator
     with pytest.raises(EvaluatorError, match="evaluator ended"):
         list(slow)
     assert list(evaluator.ask("ablation", **ASK))
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
-def test_what_was_warmed_up_answers_with_full_priority_once_it_is_there(evaluator):
-    early = Evaluator(Path(evaluator._options[1]))
-    try:
-        early.warm_up()
-        pid = early._process.pid
-        *_, last = early.ask("ablation", **ASK)
-        assert last["seen"] == last["total"]
-        assert early._process.pid == pid
-        assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0)
-    finally:
-        early.close()
