@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import has_request_context, request
-from prunescope.engine.evaluation.answered import answerer, ask
+from prunescope.engine.evaluation.answered import GONE, answerer, ask
 
 # How often a request that waits for an answer looks whether its page still does.
 LOOK_SECONDS = 0.25
@@ -53,8 +53,8 @@ class Evaluator:
         """
         elsewhere = self._answerer(details.get("run"))
         if elsewhere is not None:
-            yield from _parts(ask(*elsewhere, {"ask": question, "priority": priority} | details))
-            return
+            if (yield from _parts(ask(*elsewhere, {"ask": question, "priority": priority} | details))):
+                return
         number = next(self._numbers)
         inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._waiting[number] = inbox
@@ -155,10 +155,14 @@ def _stop_if_abandoned() -> None:
         raise EvaluatorError("Nobody waits for this answer any more.")
 
 
-def _parts(messages: Generator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _parts(messages: Generator[dict[str, Any]]) -> Generator[dict[str, Any], None, bool]:
+    """Answers of a training loop; returns whether it lived to the end of them."""
     with contextlib.closing(messages):
         for message in messages:
+            if message.get("error") == GONE:
+                return False
             if "error" in message:
                 raise EvaluatorError(message["error"])
             if "part" in message:
                 yield message["part"]
+    return True

@@ -76,6 +76,7 @@ def page(settings: Any) -> html.Div:
     spec = client_spec() | {
         "feeds": {name: list(feed.keys) for name, feed in FEEDS.items()},
         "answers": [name for name, feed in FEEDS.items() if getattr(feed, "answers", False)],
+        "measured": [name for name, feed in FEEDS.items() if getattr(feed, "measured", False)],
         "whole": [name for name, feed in FEEDS.items() if getattr(feed, "whole", False)],
         "redrawn": {name: feed.redrawn for name, feed in FEEDS.items() if hasattr(feed, "redrawn")},
         "titles": PAGES,

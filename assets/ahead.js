@@ -5,6 +5,8 @@ window.prunescope = window.prunescope || {};
   "use strict";
   // Shorter work is over before a button could be reached.
   const SEEN_MS = 800;
+  // Who follows a training has a whole picture on screen, which says its epoch: only a long wait is worth a word.
+  const LONG_MS = 3000;
 
   const answers = (feed) => ps.spec().answers.includes(feed.name);
   const missing = (feed) => feed.total - feed.epochs.length;
@@ -31,15 +33,16 @@ window.prunescope = window.prunescope || {};
 
   ps.begun = function (feed) {
     feed.since = performance.now();
-    setTimeout(ps.requestDraw, SEEN_MS + 20);
+    for (const wait of [SEEN_MS, LONG_MS]) setTimeout(ps.requestDraw, wait + 20);
   };
 
   const going = (feed) => feed.busy && (answers(feed) || !feed.epochs.length || missing(feed) > 1);
 
-  // What the page says while it waits, in words, with the button beside them.
-  ps.progress = function (page, feeds) {
+  // What the page says while it waits, in words, with the button beside them. ``shown``: what its first feed draws.
+  ps.progress = function (page, feeds, shown) {
     const rows = feeds.filter((feed) => !answers(feed) && !ps.spec().whole.includes(feed.name));
-    const slow = feeds.filter((feed) => going(feed) && performance.now() - feed.since > SEEN_MS);
+    const patience = answers(feeds[0]) && ps.view().follow && shown.epochs.length ? LONG_MS : SEEN_MS;
+    const slow = feeds.filter((feed) => going(feed) && performance.now() - feed.since > patience);
     const stopped = feeds.filter((feed) => feed.stopped);
     const button = page.querySelector("[data-do=stop]");
     if (button) {
@@ -48,22 +51,27 @@ window.prunescope = window.prunescope || {};
       if (button.textContent !== label) button.textContent = label;
     }
     const behind = rows.filter((feed) => (feed.busy || feed.stopped) && feed.total && missing(feed) > 1).sort((a, b) => missing(b) - missing(a))[0];
-    const first = feeds[0];
+    const first = feeds[0], measures = answers(first);
     // A page that is about one epoch measures; what fills in for other epochs beside it says so in its own place.
-    if (behind && !answers(first)) {
+    if (behind && !measures) {
       const count = `${behind.epochs.length} of ${behind.total} epochs`;
       return behind.stopped ? `Stopped at ${count}.` : `Computed ${count} …`;
     }
     if (stopped.length) return "Stopped.";
-    if (!first.epochs.length) return first.busy ? (answers(first) ? (ps.measured ? "Measuring …" : "Measuring … the first time, PyTorch takes some seconds to start.") : "Computing …") : "Waiting for the first snapshot …";
-    return slow.length ? (slow.some(answers) ? "Measuring …" : "Computing …") : "";
+    if (!shown.epochs.length && measures && ps.feed("curve").epochs.length) {
+      return ps.measured ? "Measuring …" : "Measuring … the first time, PyTorch takes some seconds to start.";
+    }
+    if (!shown.epochs.length) return first.busy ? "Computing …" : "Waiting for the first snapshot …";
+    return slow.length ? (measures || slow.some(answers) ? "Measuring …" : "Computing …") : "";
   };
 
   ps.stopOrGoOn = function () {
     const feeds = ps.openFeeds();
-    const slow = feeds.filter(going);
-    if (slow.length) {
-      for (const feed of slow) { feed.stopped = true; feed.again = false; feed.busy.abort(); feed.busy = null; }
+    if (feeds.some(going)) {
+      // To stop measuring is to stop following: the next epoch would only ask anew.
+      const curve = ps.feed("curve"), epoch = curve.epochs[ps.cursor(curve)];
+      if (ps.view().follow && feeds.some((feed) => answers(feed) && going(feed))) ps.set({ follow: false, epoch });
+      for (const feed of ps.openFeeds().filter(going)) { feed.stopped = true; feed.again = false; feed.busy.abort(); feed.busy = null; }
       ps.requestDraw();
     } else {
       for (const feed of feeds) feed.stopped = false;

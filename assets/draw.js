@@ -112,7 +112,7 @@ window.prunescope = window.prunescope || {};
     const asked = ps.pageFeeds(page).map((name) => ps.feed(name)).filter(Boolean);
     // What fails beside the page's own subject is said in the place of its figures.
     const failed = feeds.find((one, i) => one.error && (i === 0 || one.epochs.length || !figuresOf(one, ps.visibleFigures(page)).length));
-    const told = ps.progress(page, asked);
+    const told = ps.progress(page, asked, feeds[0]);
     const text = failed ? failed.error : told;
     if (note.textContent !== text) note.textContent = text;
     note.classList.toggle("is-error", Boolean(failed));

@@ -2,25 +2,34 @@
 window.prunescope = window.prunescope || {};
 (function (ps) {
   "use strict";
-  const KEPT_FEEDS = 24;
+  const KEPT_FEEDS = 48;
   const CATCHING_UP_MS = 700;
+  // Who follows a training sees an answer refined for so long before the newest epoch is asked about instead.
+  const REFINED_MS = 1200;
   const feeds = new Map();
   // Every change of a feed's rows or figures has a number of its own: what was drawn at that number is still right.
   let changes = 0;
 
   // A browser opens six connections to a host, and an answer that takes long holds one: what fills in beside a page's
-  // own subject shares two, so that a question of the user never waits for one.
+  // own subject shares two, so that a question of the user never waits for one. Of the two, networks measured at every
+  // epoch hold one at most: that never ends while a training goes on, and what the epoch on screen is asked would wait.
   const BESIDE = 2;
-  let beside = 0;
+  const held = { all: 0, endless: 0 };
   const queued = [];
-  async function turn(signal) {
-    while (beside >= BESIDE && !signal.aborted) {
+  const endless = (feedName) => ps.spec().measured.includes(feedName);
+  async function turn(feedName, signal) {
+    while ((held.all >= BESIDE || (endless(feedName) && held.endless)) && !signal.aborted) {
       await new Promise((done) => { queued.push(done); signal.addEventListener("abort", done, { once: true }); });
     }
     if (signal.aborted) throw new DOMException("no longer wanted", "AbortError");
-    beside++;
+    held.all++;
+    held.endless += endless(feedName);
   }
-  function leave() { beside--; for (const done of queued.splice(0)) done(); }
+  function leave(feedName) {
+    held.all--;
+    held.endless -= endless(feedName);
+    for (const done of queued.splice(0)) done();
+  }
 
   class Column {
     constructor(dtype, width) {
@@ -80,9 +89,10 @@ window.prunescope = window.prunescope || {};
     let feed = feeds.get(id);
     if (!feed) {
       feed = blank(feedName);
+      feed.used = performance.now();
       feeds.set(id, feed);
       if (feeds.size > KEPT_FEEDS) {
-        const oldest = [...feeds.entries()].filter(([, f]) => !f.busy).sort((a, b) => a[1].used - b[1].used)[0];
+        const oldest = [...feeds.entries()].filter(([, f]) => !f.busy && f !== feed).sort((a, b) => a[1].used - b[1].used)[0];
         if (oldest) feeds.delete(oldest[0]);
       }
     }
@@ -92,16 +102,20 @@ window.prunescope = window.prunescope || {};
 
   function settings(feedName, view) { return [whole(feedName) ? feedName : view.run, ...keysOf(feedName).map((name) => view[name])].join("\u0001"); }
 
+  // An answer is a whole picture once no line of it is missing, though it may still be refined.
+  function isWhole(feed) {
+    const partial = feed.columns.get("partial");
+    return feed.epochs.length > 0 && !(partial && partial.row(0));
+  }
+  const mayYield = (feed) => isWhole(feed) && performance.now() - feed.since > REFINED_MS;
+
   // What to draw while an answer is on its way: the last one to the same question about another epoch, which says so.
   // Who follows a training keeps a whole picture until the next one is whole; who asks by hand sees the first answer.
   ps.standIn = function (feedName, feed) {
     if (!answers(feedName) || feed.error) return feed;
-    const mine = feed.columns.get("partial");
-    const whole = feed.epochs.length > 0 && !(mine && mine.row(0));
-    if (whole || (feed.epochs.length && !ps.view().follow)) return feed;
+    if (isWhole(feed) || (feed.epochs.length && !ps.view().follow)) return feed;
     const wanted = settings(feedName, ps.view());
-    const older = [...feeds.values()].filter((one) => one !== feed && one.name === feedName && one.epochs.length && one.asked === wanted
-      && !(one.columns.get("partial") || { row: () => 0 }).row(0));
+    const older = [...feeds.values()].filter((one) => one !== feed && one.name === feedName && one.asked === wanted && isWhole(one));
     return older.sort((a, b) => b.used - a.used)[0] || feed;
   };
 
@@ -129,10 +143,14 @@ window.prunescope = window.prunescope || {};
     if (feed.busy) { feed.again = true; return; }
     const at = answers(feedName) ? shownEpoch() : null;
     if (at === "" || (at !== null && feed.done && feed.templateKey === templateKey(feedName, view))) return;
-    // Training moves on while an answer is worked out: let it be finished, then ask about the newest epoch.
+    // Training moves on while an answer is worked out: let it become a whole picture, then ask about the newest epoch.
     if (at !== null && view.follow) {
       const other = [...feeds.values()].find((one) => one.name === feedName && one.busy && one !== feed && one.asked === settings(feedName, view));
-      if (other) { other.after = () => ps.pull(feedName, { onChange, waits }); return; }
+      if (other) {
+        other.after = () => ps.pull(feedName, { onChange, waits });
+        if (mayYield(other)) other.busy.abort();
+        return;
+      }
     }
     feed.asked = settings(feedName, view);
     const wanted = templateKey(feedName, view);
@@ -151,7 +169,7 @@ window.prunescope = window.prunescope || {};
     ps.begun(feed);
     let isBeside = false;
     try {
-      if (waits) { await turn(controller.signal); isBeside = true; }
+      if (waits) { await turn(feedName, controller.signal); isBeside = true; }
       const answer = await fetch("/api/rows?" + query, { signal: controller.signal });
       if (!answer.ok) {
         const told = await answer.json().catch(() => ({}));
@@ -160,6 +178,7 @@ window.prunescope = window.prunescope || {};
       feed.error = "";
       for await (const frame of frames(answer.body)) {
         take(feed, frame, view, wanted);
+        if (feed.after && mayYield(feed)) { onChange(feed); controller.abort(); }
         // With the epoch on screen there already, the rest is drawn now and then: a page busy drawing hears no click.
         if (feed.ahead && performance.now() - feed.told < CATCHING_UP_MS) continue;
         feed.told = performance.now();
@@ -167,14 +186,13 @@ window.prunescope = window.prunescope || {};
       }
       onChange(feed);
       feed.done = !feed.error;
-      if (at !== null && feed.done) ps.measured = true;
     } catch (problem) {
       if (problem.name === "AbortError") return;
       // A lost connection is told by the live badge and mends itself; what is on screen stays.
       if (!(problem instanceof TypeError)) feed.error = problem.message;
       onChange(feed);
     } finally {
-      if (isBeside) leave();
+      if (isBeside) leave(feedName);
       // An aborted request may have been followed by another one for the same rows.
       if (feed.busy === controller) feed.busy = null;
       if (feed.after) { const next = feed.after; feed.after = null; setTimeout(next, 0); }
@@ -245,6 +263,7 @@ window.prunescope = window.prunescope || {};
     if (head.ahead) { feed.ahead = { epoch: head.epochs[0], columns: new Map() }; append(feed.ahead.columns, head, payload); return; }
     append(feed.columns, head, payload);
     feed.epochs.push(...head.epochs);
+    if (answers(feed.name)) ps.measured = true;
     if (feed.ahead && feed.epochs[feed.epochs.length - 1] >= feed.ahead.epoch) feed.ahead = null;
   }
 

@@ -1,5 +1,6 @@
 """Ask a training loop that answers about its own network (`Answering` is the other end); imports no torch."""
 
+import contextlib
 import json
 import socket
 from collections.abc import Generator
@@ -11,6 +12,8 @@ from prunescope.engine.store import StoreError, files
 
 # A busy machine takes its time to say hello.
 CONNECT_SECONDS = 3.0
+# The last word of a process that went away.
+GONE = "The training that answered for this run has ended. Ask again."
 
 
 def answerer(folder: Path) -> tuple[socket.socket, str] | None:
@@ -37,10 +40,12 @@ def ask(connection: socket.socket, token: str, message: dict[str, Any]) -> Gener
     """
     with connection, connection.makefile("rb") as lines:
         connection.settimeout(None)
-        connection.sendall(json.dumps(message | {"token": token}).encode() + b"\n")
-        for line in lines:
-            told: dict[str, Any] = json.loads(line)
-            yield told
-            if "part" not in told:
-                return
-    yield {"error": "The training that answered for this run has ended. Ask again."}
+        # Its end may come as the end of a file, a reset or half a line: all say the same.
+        with contextlib.suppress(OSError, ValueError):
+            connection.sendall(json.dumps(message | {"token": token}).encode() + b"\n")
+            for line in lines:
+                told: dict[str, Any] = json.loads(line)
+                yield told
+                if "part" not in told:
+                    return
+    yield {"error": GONE}

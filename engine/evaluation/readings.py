@@ -24,7 +24,7 @@ BATCH = 256
 def low_rank_swap(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     """Accuracy with one layer's weights replaced by their best approximation of rank k, for many k."""
     subject = subjects.at(ask["run"], float(ask["epoch"]))
-    # A copy, because other questions load other epochs into the shared network between two answers.
+    # A copy, because its weights are replaced below, and other questions share the network.
     model = copy.deepcopy(subject.model)
     weight = _module(model, ask["layer"]).weight
     whole = weight.detach().reshape(len(weight), -1).to(torch.float64)

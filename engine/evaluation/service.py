@@ -2,7 +2,9 @@
 
 Questions come in on stdin and answers go out on stdout, a JSON object a line. All open questions are
 worked on in turns, the most urgent first and of equals the newest, so that an answer to the slider in
-the user's hand never waits for a picture that fills in the background. It ends with its stdin.
+the user's hand never waits for a picture that fills in the background. Once it is no longer fresh, every
+fourth turn is another question's: who follows a training asks the most urgent one without end, and the
+pictures beside it would never come. It ends with its stdin.
 """
 
 import argparse
@@ -10,6 +12,7 @@ import json
 import queue
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +23,11 @@ from prunescope.engine.evaluation.questions import QUESTIONS
 from prunescope.engine.evaluation.subject import Subjects, set_threads
 from prunescope.engine.store import Store, StoreError
 
+# So long a question has all turns for itself.
+FRESH_SECONDS = 0.5
+# Then one of so many goes to the question that has waited longest for one.
+OTHERS_TURN = 4
+
 # Questions, cancellations, and None for the end.
 Inbox = queue.SimpleQueue[dict[str, Any] | None]
 
@@ -29,6 +37,8 @@ class Job:
     id: int
     priority: int
     answers: Iterator[dict[str, Any]]
+    asked: float
+    worked_on: float
 
 
 class Service:
@@ -40,6 +50,7 @@ class Service:
         self._subjects = subjects
         self._tell = tell
         self._jobs: dict[int, Job] = {}
+        self._turns = 0
         self.inbox: Inbox = queue.SimpleQueue() if inbox is None else inbox
 
     def run(self) -> None:
@@ -67,10 +78,22 @@ class Service:
         if question is None:
             self._say(number, error=f"ask: {message['ask']!r} is unknown. Use one of {', '.join(QUESTIONS)}.")
             return
-        self._jobs[number] = Job(number, int(message.get("priority", 0)), question(self._subjects, message))
+        now = time.monotonic()
+        priority = int(message.get("priority", 0))
+        self._jobs[number] = Job(number, priority, question(self._subjects, message), asked=now, worked_on=now)
+
+    def _next(self) -> Job:
+        """The question whose turn it is."""
+        first = min(self._jobs.values(), key=lambda job: (job.priority, -job.id))
+        others = [job for job in self._jobs.values() if job is not first]
+        if not others or time.monotonic() - first.asked < FRESH_SECONDS:
+            return first
+        self._turns += 1
+        return first if self._turns % OTHERS_TURN else min(others, key=lambda job: job.worked_on)
 
     def _step(self) -> None:
-        job = min(self._jobs.values(), key=lambda job: (job.priority, -job.id))
+        job = self._next()
+        job.worked_on = time.monotonic()
         try:
             answer = next(job.answers)
         except StopIteration:

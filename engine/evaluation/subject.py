@@ -21,6 +21,8 @@ from torch import nn
 # Criteria that look at data rank on training examples, so that the accuracy is measured on others.
 CALIBRATION = 512
 KEPT_MODELS = 4
+# A page asks many questions about one epoch: its network is loaded, and its channels followed, once.
+KEPT_SUBJECTS = 3
 
 
 # ``module:callable``, or the callable itself.
@@ -81,9 +83,10 @@ class Subjects:
         self._own_model = model
         self._own_data = data
         self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
+        self._subjects: OrderedDict[tuple[str, float], Subject] = OrderedDict()
 
     def at(self, run_id: str, epoch: float) -> Subject:
-        """The network of a run at one of its recorded epochs.
+        """The network of a run at one of its recorded epochs, not to be changed: other questions share it.
 
         Raises
         ------
@@ -91,8 +94,16 @@ class Subjects:
             If the run does not say how its network is built, or what to measure it on.
         """
         run = self.store.run(run_id)
+        key = _key(run), epoch
+        if key not in self._subjects:
+            self._subjects[key] = self._bring_to(run, epoch)
+            while len(self._subjects) > KEPT_SUBJECTS:
+                self._subjects.popitem(last=False)
+        self._subjects.move_to_end(key)
+        return self._subjects[key]
+
+    def _bring_to(self, run: Run, epoch: float) -> Subject:
         loaded = self._load(run)
-        # A network of its own for each question: questions are worked on in turns, and about different epochs.
         model = copy.deepcopy(loaded.model)
         try:
             model.load_state_dict(run.state_dict(epoch))
@@ -112,7 +123,7 @@ class Subjects:
         )
 
     def _load(self, run: Run) -> _Loaded:
-        key = f"{run.id}@{run.created}"
+        key = _key(run)
         if key not in self._loaded:
             self._loaded[key] = self._bring_up(run)
             while len(self._loaded) > KEPT_MODELS:
@@ -199,6 +210,11 @@ def set_threads() -> None:
     """Leave one core to the training: answers may take longer, the training must not."""
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     torch.set_grad_enabled(False)
+
+
+def _key(run: Run) -> str:
+    """A deleted run's name may come back for another one."""
+    return f"{run.id}@{run.created}"
 
 
 def _names_code(run: Run) -> bool:

@@ -187,9 +187,12 @@ class Tab:
         """Evaluate JavaScript in the page; ``ps`` is the product's own namespace."""
         return self.page.evaluate(f"(arg) => {{ const ps = window.prunescope; return ({script}); }}", argument)
 
-    def until(self, script: str, argument: Any = None) -> Any:
-        """Wait for a JavaScript condition. Not playwright's own wait: it needs the eval that our policy forbids."""
-        return until(lambda: self(script, argument), script, lambda: self.page.wait_for_timeout(40))
+    def until(self, script: str, argument: Any = None, doing: Callable[[], Any] = lambda: None) -> Any:
+        """Wait for a JavaScript condition, ``doing`` something before each look.
+
+        Not playwright's own wait: it needs the eval that our policy forbids.
+        """
+        return until(lambda: (doing(), self(script, argument))[1], script, lambda: self.page.wait_for_timeout(40))
 
     def drawn(self, feed: str, *, epoch: float | None = None, at_least: int = 1) -> None:
         """Wait until this feed's page is on screen with the row of this epoch, of at least so many rows."""

@@ -90,8 +90,9 @@ def test_an_update_keeps_the_camera_of_a_3d_figure(tab, live):
     tab.drawn("trajectories", epoch=5)
     plot = tab.plot("paths")
     tab.until("document.querySelector(arg)?._fullLayout?.scene?._scene !== undefined", plot)
-    drag(tab, plot + " .gl-container")
-    tab.until("document.querySelector(arg).layout.scene.camera?.eye !== undefined", plot)
+    # A scene that is still being drawn, by a machine without a GPU, does not hear the pointer: it is turned until it does.
+    turn = lambda: (drag(tab, plot + " .gl-container"), tab.page.wait_for_timeout(300))  # noqa: E731
+    tab.until("document.querySelector(arg).layout.scene.camera?.eye !== undefined", plot, doing=turn)
     before = tab("document.querySelector(arg).layout.scene.camera.eye", plot)
     live.commit(6, 7)
     tab.drawn("trajectories", epoch=7)
