@@ -6,6 +6,8 @@ window.prunescope = window.prunescope || {};
   const CATCHING_UP_MS = 700;
   // Who follows a training sees an answer refined for so long before the newest epoch is asked about instead.
   const REFINED_MS = 1200;
+  // … and is shown a newer one no oftener than this: pictures beside it need the evaluator, too.
+  const PACE_MS = 2000;
   const feeds = new Map();
   // Every change of a feed's rows or figures has a number of its own: what was drawn at that number is still right.
   let changes = 0;
@@ -130,6 +132,14 @@ window.prunescope = window.prunescope || {};
     return [ps.themeNow(), ...[...drawn, ...(ps.spec().redrawn[feedName] || [])].map((name) => view[name])].join("\u0001");
   }
 
+  // Later, unless the page has been left by then.
+  const paced = new Set();
+  function pullLater(feedName, options, wait = 0) {
+    if (paced.has(feedName)) return;
+    paced.add(feedName);
+    setTimeout(() => { paced.delete(feedName); if (ps.openFeeds().includes(ps.feed(feedName))) ps.pull(feedName, options); }, wait);
+  }
+
   // Ask for what this feed lacks. Calls while one is under way are remembered and joined into one more. `waits`: behind
   // others of its kind, because it is not what the user has asked for.
   ps.pull = async function (feedName, { onChange, waits = false }) {
@@ -145,12 +155,15 @@ window.prunescope = window.prunescope || {};
     if (at === "" || (at !== null && feed.done && feed.templateKey === templateKey(feedName, view))) return;
     // Training moves on while an answer is worked out: let it become a whole picture, then ask about the newest epoch.
     if (at !== null && view.follow) {
-      const other = [...feeds.values()].find((one) => one.name === feedName && one.busy && one !== feed && one.asked === settings(feedName, view));
+      const others = [...feeds.values()].filter((one) => one.name === feedName && one !== feed && one.asked === settings(feedName, view));
+      const other = others.find((one) => one.busy);
       if (other) {
-        other.after = () => ps.pull(feedName, { onChange, waits });
+        other.after = () => pullLater(feedName, { onChange, waits });
         if (mayYield(other)) other.busy.abort();
         return;
       }
+      const rest = Math.max(0, ...others.filter(isWhole).map((one) => one.since + PACE_MS - performance.now()));
+      if (rest) { pullLater(feedName, { onChange, waits }, rest); return; }
     }
     feed.asked = settings(feedName, view);
     const wanted = templateKey(feedName, view);
@@ -169,7 +182,7 @@ window.prunescope = window.prunescope || {};
     ps.begun(feed);
     let isBeside = false;
     try {
-      if (waits) { await turn(feedName, controller.signal); isBeside = true; }
+      if (waits) { await turn(feedName, controller.signal); isBeside = true; feed.since = performance.now(); }
       const answer = await fetch("/api/rows?" + query, { signal: controller.signal });
       if (!answer.ok) {
         const told = await answer.json().catch(() => ({}));
@@ -195,10 +208,10 @@ window.prunescope = window.prunescope || {};
       if (isBeside) leave(feedName);
       // An aborted request may have been followed by another one for the same rows.
       if (feed.busy === controller) feed.busy = null;
-      if (feed.after) { const next = feed.after; feed.after = null; setTimeout(next, 0); }
+      if (feed.after) { const next = feed.after; feed.after = null; next(); }
       if (feed.again) {
         feed.again = false;
-        setTimeout(() => ps.pull(feedName, { onChange, waits }), 0);
+        pullLater(feedName, { onChange, waits });
       }
     }
   };

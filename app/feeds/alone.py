@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from prunescope.app.evaluator import Evaluator
+from prunescope.app.feeds.pruning import FAIR_EXAMPLES
 from prunescope.app.feeds.words import chosen_layer, epoch_text, units
 from prunescope.app.figures import pruning as figures
 from prunescope.engine.store import LayerInfo, Run
@@ -44,7 +45,7 @@ class AloneFeed:
                 "share": np.arange(layer.units + 1) / layer.units,
                 "said": f"points of accuracy lost · {epoch_text(epoch)} · {sure}",
                 "along": f"of the {units(layer)} left · {epoch_text(epoch)}",
-                "partial": 0.0,
+                "partial": float(seen < min(FAIR_EXAMPLES, total)),
             }
 
     def templates(self, run: Run, memory: LayerInfo, view: dict[str, Any], theme: Any) -> dict[str, Any]:

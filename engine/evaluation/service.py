@@ -3,7 +3,7 @@
 Questions come in on stdin and answers go out on stdout, a JSON object a line. All open questions are
 worked on in turns, the most urgent first and of equals the newest, so that an answer to the slider in
 the user's hand never waits for a picture that fills in the background. Once it is no longer fresh, every
-fourth turn is another question's: who follows a training asks the most urgent one without end, and the
+third turn is another question's: who follows a training asks the most urgent one without end, and the
 pictures beside it would never come. It ends with its stdin.
 """
 
@@ -26,7 +26,7 @@ from prunescope.engine.store import Store, StoreError
 # So long a question has all turns for itself.
 FRESH_SECONDS = 0.5
 # Then one of so many goes to the question that has waited longest for one.
-OTHERS_TURN = 4
+OTHERS_TURN = 3
 
 # Questions, cancellations, and None for the end.
 Inbox = queue.SimpleQueue[dict[str, Any] | None]

@@ -1,8 +1,20 @@
 """The pruning page: measured while one looks, never an old answer to a new question, and what is read can be taken away."""
 
+import io
+import json
 
 import pytest
+import torch
+from prunescope.engine.config import RunConfig
+from prunescope.engine.data import load_for
+from prunescope.engine.launch import launch
+from prunescope.engine.models import build_for
+from prunescope.engine.pruning import remove
 
+SLOW = {
+    "dataset": "digits", "model": "channels", "hidden": [12], "epochs": 400, "threads": 1, "batch_size": 256,
+    "min_epoch_seconds": 0.4,
+}  # fmt: skip
 BIG = "document.getElementById('pruning-big').textContent"
 LABEL = "document.querySelector('[data-figure=prune] .plot').layout.annotations[0].text"
 FINDING = "document.getElementById('pruning-finding').textContent"
@@ -72,6 +84,44 @@ def test_an_old_answer_never_stands_over_a_newer_question(exact):
     exact.until(f"{BIG} === arg", old)
 
 
+def test_following_a_training_the_picture_never_goes_blank_and_says_its_epoch(tab, server, wait):
+    run = server.store.run(launch(server.store, SLOW, name="live"))
+    wait(lambda: len(run.epochs) > 1, "the training was under way")
+    tab.choose(run.id, "pruning")
+    tab.until(
+        "ps.pageFeeds(document.getElementById('page-pruning')).every(n => { const f = ps.feed(n); "
+        "return f && ps.standIn(n, f).epochs.length; })"
+    )
+    tab.until(f"{BIG} !== ''")
+    tab(
+        """(() => { window.blanks = []; window.epochs = new Set();
+        const look = () => {
+          const big = document.getElementById('pruning-big').textContent;
+          const note = document.getElementById('pruning-big-note').textContent;
+          if (!big) window.blanks.push('big');
+          for (const id of ['prune', 'ablation', 'sensitivity', 'surface']) {
+            const plot = document.querySelector(`[data-figure=${id}] .plot`);
+            if (!plot.data || !plot.data.some(t => (t.y && t.y.length > 1))) window.blanks.push(id);
+          }
+          const said = /epoch (\\d+)/.exec(note);
+          if (said) window.epochs.add(Number(said[1])); else window.blanks.push('note without epoch: ' + note);
+          if (!window.watched) requestAnimationFrame(look);
+        };
+        requestAnimationFrame(look); return true; })()"""
+    )
+    # More than the page keeps answers of: the newest must not be the first to be forgotten.
+    tab.until("window.epochs.size >= 12")
+    run.request("stop")
+    tab("window.watched = true")
+    assert tab("[...new Set(window.blanks)]") == []
+    assert tab("[...window.epochs]") == sorted(tab("[...window.epochs]"))
+    wait(lambda: run.status == "stopped", "the training stopped")
+    # At rest, the newest epoch is answered to its end.
+    tab.until("document.getElementById('pruning-sub').textContent.includes(`epoch ${arg} `)", int(run.epochs[-1]))
+    tab.until("document.getElementById('pruning-exact').textContent.startsWith('= exact')")
+    run.close()
+
+
 def test_units_chosen_with_a_lasso_are_priced_survive_pages_and_reload_and_can_be_undone(exact):
     page = exact.page
     page.get_by_role("button", name="lasso to remove exactly these").click()
@@ -102,3 +152,47 @@ def test_units_chosen_with_a_lasso_are_priced_survive_pages_and_reload_and_can_b
     assert exact("ps.view().sel") == chosen
     page.locator("#selection").get_by_role("button", name="Clear").click()
     page.locator("#selection").wait_for(state="hidden")
+
+
+def test_what_is_taken_away_computes_what_the_page_says(exact, server, trained):
+    run = server.store.run(trained.ids["digits"])
+    exact("ps.set({frac: 40})")
+    exact.until(f"{BIG} !== ''")
+    shown = exact(BIG)
+    files = {}
+    for name in ("Save mask (JSON)", "Export smaller model"):
+        with exact.page.expect_download() as download:
+            exact.page.get_by_role("button", name=name).click()
+        files[name] = download.value.path().read_bytes()
+    removed = json.loads(files["Save mask (JSON)"])["layers"]["conv1"]["removed"]
+    checkpoint = torch.load(io.BytesIO(files["Export smaller model"]), weights_only=True)
+    assert checkpoint["removed"]["conv1"] == removed
+    config = RunConfig.from_dict(run.config)
+    dataset = load_for(config)
+    smaller = remove(build_for(config, dataset).eval(), checkpoint["removed"])
+    smaller.load_state_dict(checkpoint["state_dict"])
+    with torch.no_grad():
+        accuracy = (smaller(dataset.val_x).argmax(1) == dataset.val_y).float().mean()
+    assert f"{100 * float(accuracy):.1f}" == shown
+    assert checkpoint["sizes"]["after"]["parameters"] == sum(p.numel() for p in smaller.parameters())
+    run.close()
+
+
+def test_a_share_for_each_layer_is_one_number_and_several_criteria_are_lines(exact):
+    page = exact.page
+    page.locator("summary", has_text="More controls").locator("visible=true").click()
+    page.get_by_label("Lines beside it").select_option("fpgm")
+    page.get_by_label("Lines beside it").select_option("taylor")
+    labels = "document.querySelector('[data-figure=prune] .plot').layout.annotations.map(a => a.text)"
+    exact.until(f"{labels}.includes('smallest weight × gradient first')")
+    assert exact("ps.view().also") == "fpgm,taylor"
+    page.get_by_role("button", name="Take out smallest distance to the others first").click()
+    exact.until("ps.view().also === 'taylor'")
+    page.get_by_label("per layer").check()
+    exact.until(f"{FINDING}.startsWith('Nothing is removed yet')")
+    slider = page.locator("#mix input").first
+    slider.focus()
+    for _ in range(5):
+        page.keyboard.press("PageUp")
+    exact.until(f"/^Without \\d+ % of conv1 the network keeps [0-9.]+ %; whole, [0-9.]+ %.$/.test({FINDING})")
+    exact.until("document.getElementById('pruning-exact').textContent.startsWith('= exact')")
