@@ -52,15 +52,15 @@ class Evaluator:
             If the question cannot be answered, or the process ended.
         """
         elsewhere = self._answerer(details.get("run"))
-        if elsewhere is not None:
-            if (yield from _parts(ask(*elsewhere, {"ask": question, "priority": priority} | details))):
-                return
+        asked = {"ask": question, "priority": priority} | details
+        if elsewhere is not None and (yield from _parts(ask(*elsewhere, asked))):
+            return
         number = next(self._numbers)
         inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._waiting[number] = inbox
         finished = False
         try:
-            self._send({"id": number, "ask": question, "priority": priority} | details)
+            self._send({"id": number} | asked)
             while True:
                 try:
                     message = inbox.get(timeout=LOOK_SECONDS)

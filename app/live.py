@@ -18,7 +18,7 @@ from prunescope.app.experiments import stamps
 from prunescope.app.guard import problem
 from prunescope.engine.store import Run, Store
 
-ACTIVE_SECONDS = 0.075
+ACTIVE_SECONDS = 0.03
 """Between two looks at a run that trains. A look is one read of a small record (microseconds)."""
 IDLE_SECONDS = 0.5
 """Between two looks at all other runs, and for new ones."""

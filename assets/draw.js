@@ -49,9 +49,19 @@ window.prunescope = window.prunescope || {};
 
   ps.pageFeeds = (page) => page.dataset.feed.split(" ");
 
+  // So long may one frame be drawn at; the figures that are left have the next ones. The page's main figure comes first.
+  const FRAME_MS = 24;
+  let began = 0;
+  let left = false;
+  const mayDraw = () => { const may = !left && performance.now() - began < FRAME_MS; left ||= !may; return may; };
+
   // All feeds of a page look at the same epoch: that of the first, which follows the scrubber.
   ps.drawNow = function () {
+    began = performance.now();
+    left = false;
     for (const section of sections()) drawSection(section);
+    // What has been drawn is painted first, and the user's hand is heard.
+    if (left) setTimeout(ps.requestDraw, 20);
   };
 
   function drawSection(page) {
@@ -71,7 +81,7 @@ window.prunescope = window.prunescope || {};
       fillTexts(feed, cursor, local);
       for (const box of boxes) {
         if (!feed.figures[box.dataset.figure]) continue;
-        attempt(box, feed, cursor, local);
+        if (!attempt(box, feed, cursor, local)) continue;
         box.dataset.feed = feed.name;
         box.classList.remove("is-stale");
       }
@@ -80,7 +90,7 @@ window.prunescope = window.prunescope || {};
     }
     for (const box of boxes) box.classList.toggle("is-unused", feeds[0].epochs.length > 0 && !feeds.some((feed) => feed.figures[box.dataset.figure]));
     const feed = feeds[0];
-    if (feed.epochs.length && page === pageElement()) document.documentElement.dataset.drawn = `${feed.name} ${feed.epochs[ps.cursor(feed)]} ${feed.known ?? feed.epochs.length}`;
+    if (!left && feed.epochs.length && page === pageElement()) document.documentElement.dataset.drawn = `${feed.name} ${feed.epochs[ps.cursor(feed)]} ${feed.known ?? feed.epochs.length}`;
   }
 
   // What answers an older question must not look like the answer to this one: its words go, its figures stand back.
@@ -93,12 +103,13 @@ window.prunescope = window.prunescope || {};
     for (const box of boxes) if (box.dataset.feed === feed.name) box.classList.add("is-stale");
   }
 
-  // A figure that cannot be drawn says so in its place, and the others are drawn all the same.
+  // False if its turn has not come. A figure that cannot be drawn says so in its place, and the others are drawn all the same.
   function attempt(box, feed, cursor, local) {
-    let problem = "";
-    try { drawFigure(box, feed, cursor, local); }
+    let problem = "", done = true;
+    try { done = drawFigure(box, feed, cursor, local); }
     catch (error) { problem = `This figure could not be drawn: ${error.message}. Reload the page; if it stays, please report it.`; }
     tellFailure(box, problem);
+    return done;
   }
   function tellFailure(box, problem) {
     if ((box.dataset.failed || "") !== problem) { if (problem) box.dataset.failed = problem; else delete box.dataset.failed; }
@@ -186,12 +197,13 @@ window.prunescope = window.prunescope || {};
     const state = [feed.version, cursor, local.run, local.layer, local.sel, local.log, room, plot.dataset.drag, ps.full3d,
       local.present && [plot.clientWidth, plot.clientHeight]].join("|");
     // A drag redraws only what the slider is about.
-    if (isDrawn(plot, state, local)) return;
+    if (isDrawn(plot, state, local)) return true;
+    if (!mayDraw()) return false;
     const read = new Map();
     const noted = new Proxy(local, { get: (all, name) => { read.set(name, asText(all[name])); return all[name]; } });
     if (needsFull(template) && !ps.full3d) {
       loadFull().then(ps.requestDraw, () => { feed.error = "3-D drawing could not be loaded from the server. Reload the page."; ps.requestDraw(); });
-      return;
+      return true;
     }
     const filled = ps.fill({ data: template.data, layout: template.layout }, feed, cursor, noted);
     // A zoom belongs to what is drawn: one run's layer, or what many runs were asked about.
@@ -203,11 +215,18 @@ window.prunescope = window.prunescope || {};
     if (room) labelsInside(filled.layout);
     if (plot.dataset.drag) filled.layout.dragmode = plot.dataset.drag;
     if (local.present) Object.assign(filled, ps.enlarge(filled, plot));
-    window.Plotly.react(plot, filled.data, filled.layout, config);
-    drawn.set(plot, { state, read });
+    const [still, marks] = ps.takeMarks(filled);
+    const last = drawn.get(plot);
+    if (!last || !plot.data || !ps.equal(last.still, still)) {
+      const kept = ps.remembered(still);
+      window.Plotly.react(plot, still.data, still.layout, config);
+      drawn.set(plot, { state, read, still: kept });
+    } else drawn.set(plot, { state, read, still: last.still });
+    ps.drawMarks(plot, marks);
     box.dataset.epoch = String(feed.epochs[cursor]);
     watchSize(plot);
     ps.listenTo(plot);
+    return true;
   }
 
   // Where there is no room beside a curve, its labels stand inside, at the lower left.

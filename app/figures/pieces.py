@@ -43,6 +43,10 @@ def spread(theme: Theme, low: Any, high: Any, fill: str, x: Any = None) -> list[
     ]
 
 
+# What moves with a slider lies over the figure on screen (``assets/marks.js``): moving it redraws no curve.
+MARK = {"name": "mark"}
+
+
 def now(theme: Theme) -> dict[str, Any]:
     """Where the scrubber stands on an axis of epochs."""
     return upright(ref("@epoch"), theme.accent) | {"name": "now"}

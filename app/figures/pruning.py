@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from prunescope.app.figures.pieces import colour_bar
+from prunescope.app.figures.pieces import MARK, colour_bar, upright
 from prunescope.app.figures.template import ref
 from prunescope.app.figures.theme import DASHES, PERCENT, Theme, axis, base_layout, label
 
@@ -69,29 +69,21 @@ def curve(theme: Theme, also: int, by: str) -> dict[str, Any]:
         colour, dash = theme.data[BESIDE[i % len(BESIDE)][0]], BESIDE[i % len(BESIDE)][1]
         data.append(_line(f"criterion {i + 2}", x, f"also{i}", colour, dash))
         rows.append((f"label_also{i}", colour))
-    data += [_line("criterion", x, "main", theme.data[0], "solid", 2.5), _handle(theme, x)]
+    data += [_line("criterion", x, "main", theme.data[0], "solid", 2.5)]
     rows += [("label_random", theme.null), ("label_reverse", theme.data[1])]
     notes = [
         label(theme, ref(name), colour, x=1.012, xref="paper", y=0.97 - 0.1 * i, yref="paper", yanchor="top")
         for i, (name, colour) in enumerate(rows)
     ]
-    cursor = {
-        "type": "line",
-        "xref": "x",
-        "yref": "paper",
-        "x0": ref(x, pick="frac", scale=100),
-        "x1": ref(x, pick="frac", scale=100),
-        "y0": 0,
-        "y1": 1,
-        "line": {"color": theme.accent, "width": 1, "dash": "dot"},
-    }
+    slider: dict[str, Any] = {"pick": "frac", "scale": 100}
+    cursor = upright(ref(x, **slider), theme.accent) | MARK
     return {
         "data": data,
         "layout": base_layout(
             theme,
             margin={"l": 52, "r": 214, "t": 12, "b": 44},
             annotations=notes,
-            shapes=[cursor],
+            shapes=[cursor, _handle(theme, theme.accent, ref(x, **slider), ref("main", **slider), 6)],
             xaxis=axis(theme, title, tickformat=PERCENT, showgrid=False)
             | ({"range": [0, 1.004]} if by == "units" else {"rangemode": "tozero"}),
             yaxis=axis(theme, "accuracy, measured", range=[0, 1.02], tickformat=PERCENT),
@@ -99,36 +91,34 @@ def curve(theme: Theme, also: int, by: str) -> dict[str, Any]:
     }
 
 
-def _handle(theme: Theme, x: str) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "name": "slider",
-        "x": [ref(x, pick="frac", scale=100)],
-        "y": [ref("main", pick="frac", scale=100)],
-        "marker": {"size": 12, "color": theme.panel, "line": {"width": 3, "color": theme.accent}},
-        "hoverinfo": "skip",
+def _handle(theme: Theme, colour: str, x: Any, y: Any, radius: float) -> dict[str, Any]:
+    """A slider's place on a curve."""
+    return MARK | {
+        "type": "circle",
+        "xref": "x",
+        "yref": "y",
+        "xsizemode": "pixel",
+        "ysizemode": "pixel",
+        "xanchor": x,
+        "yanchor": y,
+        "x0": -radius,
+        "x1": radius,
+        "y0": -radius,
+        "y1": radius,
+        "fillcolor": theme.panel,
+        "line": {"width": 3, "color": colour},
     }
 
 
 def mixed(theme: Theme, names: list[str]) -> dict[str, Any]:
     """Each layer's own curve, all others whole, with a mark at the share that its slider removes."""
-    data, notes = [], []
+    data, notes, handles = [], [], []
     for i, name in enumerate(names):
         colour, dash = theme.data[i % len(theme.data)], DASHES[i % len(DASHES)]
         key = f"mix:{name}"
         data.append(_line(name, f"share{i}", f"accuracy{i}", colour, dash))
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": f"share of {name}",
-                "x": [ref(f"share{i}", pick=key, scale=100)],
-                "y": [ref(f"accuracy{i}", pick=key, scale=100)],
-                "marker": {"size": 10, "color": theme.panel, "line": {"width": 3, "color": colour}},
-                "hoverinfo": "skip",
-            }
-        )
+        place = (ref(f"{row}{i}", pick=key, scale=100) for row in ("share", "accuracy"))
+        handles.append(_handle(theme, colour, *place, 5))
         # A column of names has room for these many; the others are told by pointing at their lines.
         if i < LABELLED:
             notes.append(
@@ -140,6 +130,7 @@ def mixed(theme: Theme, names: list[str]) -> dict[str, Any]:
             theme,
             margin={"l": 52, "r": 214, "t": 12, "b": 44},
             annotations=notes,
+            shapes=handles,
             xaxis=axis(theme, "units of one layer removed, all others whole", tickformat=PERCENT, showgrid=False)
             | {"range": [0, 1.004]},
             yaxis=axis(theme, "accuracy, measured", range=[0, 1.02], tickformat=PERCENT),
@@ -148,52 +139,52 @@ def mixed(theme: Theme, names: list[str]) -> dict[str, Any]:
 
 
 def ablation(theme: Theme, noun: str, n_units: int) -> dict[str, Any]:
-    """Accuracy lost when one unit is removed alone; units in the criterion's order, those gone in grey."""
-    bar = {
+    """Accuracy lost when one unit is removed alone; units in the criterion's order, those gone pale."""
+    bars = {
         "type": "bar",
+        "name": "alone",
+        "x": ref("@unit", like="units"),
+        "y": ref("drop"),
+        "text": ref("units"),
         "hovertemplate": f"{noun} %{{text}}: %{{y:.2f}} points<extra></extra>",
         "meta": {"select": "unit"},
         "textposition": "none",
+        "marker": {"color": theme.data[0], "line": {"width": 0}},
     }
-
-    def bars(name: str, colour: str, opacity: float, part: str) -> dict[str, Any]:
-        at: dict[str, Any] = {part: "frac", "scale": 100}
-        return bar | {
-            "name": name,
-            "x": ref("@unit", like="units", **at),
-            "y": ref("drop", **at),
-            "text": ref("units", **at),
-            "marker": {"color": colour, "opacity": opacity, "line": {"width": 0}},
-        }
-
     # The border stands between two bars, and its words at either side of it.
     place = ref("share", pick="frac", scale=100, times=n_units, plus=-0.5)
     border = {"xref": "x", "yref": "paper", "x": place, "y": 1, "yanchor": "bottom", "font": {"size": 12}}
+    left = -0.5 - 0.01 * n_units
     quiet = border | {"font": {"size": 12, "color": theme.muted}, "bgcolor": "rgba(0,0,0,0)"}
     return {
-        "data": [bars("removed", theme.null, 0.45, "head"), bars("kept", theme.data[0], 1, "rest")],
+        "data": [bars],
         "layout": base_layout(
             theme,
             bargap=0.15,
             margin={"l": 52, "r": 16, "t": 22, "b": 30},
             annotations=[
-                label(theme, ref("removed", pick="frac", scale=100), theme.muted, **quiet | {"xanchor": "right", "xshift": -6}),
-                label(theme, ref("kept", pick="frac", scale=100), theme.muted, **quiet | {"xanchor": "left", "xshift": 6}),
+                label(theme, ref("removed", pick="frac", scale=100), theme.muted, **quiet | {"xanchor": "right", "xshift": -6}) | MARK,
+                label(theme, ref("kept", pick="frac", scale=100), theme.muted, **quiet | {"xanchor": "left", "xshift": 6}) | MARK,
             ],
+            # What is removed is veiled: moving a veil redraws no bar.
             shapes=[
-                {
-                    "type": "line",
+                MARK
+                | {
+                    "type": "rect",
                     "xref": "x",
                     "yref": "paper",
-                    "x0": place,
+                    "x0": left,
                     "x1": place,
                     "y0": 0,
-                    "y1": 1.12,
-                    "line": {"color": theme.accent, "width": 1, "dash": "dot"},
-                }
+                    "y1": 1,
+                    "fillcolor": theme.panel,
+                    "opacity": 0.65,
+                    "line": {"width": 0},
+                },
+                upright(place, theme.accent) | MARK | {"y1": 1.12},
             ],
             xaxis=axis(theme, "units in the order of removal", showgrid=False, showticklabels=False)
-            | {"range": [-0.5 - 0.01 * n_units, n_units - 0.5 + 0.01 * n_units]},
+            | {"range": [left, n_units - 1 - left]},
             yaxis=axis(theme, "points lost"),
         ),
     }

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from prunescope.app.figures.pieces import LOW, colour_bar, corner, line, middle, picked_units, upright, wrapped
+from prunescope.app.figures.pieces import LOW, MARK, colour_bar, corner, line, middle, picked_units, upright, wrapped
 from prunescope.app.figures.template import SAME_WEIGHT, ref, sentence
 from prunescope.app.figures.theme import PERCENT, SYMBOLS, Theme, axis, base_layout, cluster_colour, label
 
@@ -103,7 +103,7 @@ def components(theme: Theme, n_units: int) -> dict[str, Any]:
         "data": [first, now],
         "layout": base_layout(
             theme,
-            shapes=[upright(CUTOFF, theme.accent)],
+            shapes=[upright(CUTOFF, theme.accent) | MARK],
             annotations=corner(
                 theme, [("epoch shown", theme.data[0]), ("epoch 0", theme.data[1])], right=False, step=LOW
             ),
@@ -145,7 +145,7 @@ def weight_distribution(theme: Theme, bins: int) -> dict[str, Any]:
             theme,
             bargap=0,
             margin={"l": 52, "r": 60, "t": 12, "b": 44},
-            shapes=[upright(CUTOFF, theme.accent), upright(ref("orthogonal"), theme.null, "solid")],
+            shapes=[upright(CUTOFF, theme.accent) | MARK, upright(ref("orthogonal"), theme.null, "solid")],
             annotations=[label(theme, "orthogonal", theme.null, **place)],
             xaxis=axis(theme, "edge weight", range=[0, 1], showgrid=False),
             yaxis=axis(theme, "pairs", tickformat=PERCENT, rangemode="tozero"),

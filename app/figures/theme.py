@@ -131,6 +131,8 @@ def axis(theme: Theme, title: str = "", **more: Any) -> dict[str, Any]:
         "tickfont": {"size": 12, "color": theme.muted},
         "nticks": 7,
         "automargin": False,
+        # Whether each label runs out of the figure is measured otherwise, which is a third of drawing a small figure.
+        "ticklabeloverflow": "allow",
     } | more
 
 

@@ -13,12 +13,14 @@ from prunescope.app.figures.theme import THEMES
 from prunescope.app.state import PAGES, read_view
 
 # Those of one run; the others lay many runs over one another, and have tests of their own.
+MARKS = ("mark", "now")
 RUN_PAGES = [page for page in PAGES if not getattr(FEEDS[page], "whole", False)]
 
 PLAIN = "JSON.parse(JSON.stringify(({}), (key, value) => ArrayBuffer.isView(value) ? Array.from(value) : value))"
 DRAWN = PLAIN.format(
     """(() => { const plot = document.querySelector(arg);
-    return {data: plot.data, annotations: plot.layout.annotations, shapes: plot.layout.shapes}; })()"""
+    return {data: plot.data, annotations: plot.layout.annotations, shapes: plot.layout.shapes,
+        marks: plot.marks}; })()"""
 )
 FIGURES = """[...document.querySelectorAll('.page:not([hidden]) [data-figure]')]
     .filter(box => !box.classList.contains('is-unused')).map(box => box.dataset.figure)"""
@@ -106,8 +108,14 @@ def test_the_page_draws_what_python_computes(tab, server, trained, run, page, qu
         drawn = tab(DRAWN, tab.plot(name))
         assert_same(drawn["data"], [plain(trace.to_plotly_json()) for trace in made.data], name)
         layout = made.layout.to_plotly_json()
-        for part in ("annotations", "shapes"):
-            assert_same(drawn.get(part) or [], plain(layout.get(part, [])), f"{name}.{part}")
+        marks = []
+        for part in ("shapes", "annotations"):
+            all_of_it = plain(layout.get(part, []))
+            # What moves with a slider or the scrubber lies over the figure.
+            marks += [one for one in all_of_it if one.get("name") in MARKS]
+            still = [one for one in all_of_it if one.get("name") not in MARKS]
+            assert_same(drawn.get(part) or [], still, f"{name}.{part}")
+        assert_same(drawn.get("marks") or [], marks, f"{name}.marks")
 
 
 HELD = PLAIN.format(

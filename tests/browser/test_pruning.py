@@ -17,6 +17,11 @@ SLOW = {
 }  # fmt: skip
 BIG = "document.getElementById('pruning-big').textContent"
 LABEL = "document.querySelector('[data-figure=prune] .plot').layout.annotations[0].text"
+# Where the handle lies on the curve, and where the curve's own axes have its share and accuracy.
+HANDLE = "[...['cx', 'cy']].map(n => +document.querySelector('[data-figure=prune] .marks circle').getAttribute(n))"
+WANTED = """(() => { const f = ps.feed('pruning'), full = document.querySelector('[data-figure=prune] .plot')._fullLayout;
+    const [x, y] = ['share', 'main'].map(n => f.columns.get(n).row(0)), i = ps.pickedIndex(ps.view().frac / 100, x.length);
+    return [full.xaxis._offset + full.xaxis.d2p(x[i]), full.yaxis._offset + full.yaxis.d2p(y[i])]; })()"""
 FINDING = "document.getElementById('pruning-finding').textContent"
 SETTLED = "ps.pageFeeds(document.getElementById('page-pruning')).every(n => { const f = ps.feed(n); return f && f.done; })"
 
@@ -54,6 +59,8 @@ def test_the_slider_on_a_known_curve_reads_it_without_asking_anybody(exact):
             "return (100 * r[ps.pickedIndex(ps.view().frac / 100, r.length)]).toFixed(1); })()"
         )
         assert exact(BIG) == measured
+        exact.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert exact(HANDLE) == pytest.approx(exact(WANTED), abs=0.5)
         seen.add(exact("ps.view().frac"))
     exact.page.mouse.up()
     assert len(seen) == 3
@@ -139,6 +146,7 @@ def test_units_chosen_with_a_lasso_are_priced_survive_pages_and_reload_and_can_b
     lines = page.locator("#selection-lines")
     exact.until("/without them: [0-9.]+ % ± /.test(document.getElementById('selection-lines').textContent)")
     exact.until("/at random: [0-9.]+ % ± [0-9.]+, 5 draws/.test(document.getElementById('selection-lines').textContent)")
+    exact.until("ps.feed('selection').done")
     price = lines.text_content()
     exact.until("location.search.includes('sel=')")
     page.get_by_role("link", name="Alignment").click()
