@@ -31,6 +31,8 @@ class Part:
         self.seen, self.total = int(message["seen"]), int(message["total"])
         self.units = int(message["units"])
         self.path = str(message["path"])
+        # The order itself is an estimate still.
+        self.provisional = bool(message.get("provisional"))
 
     @property
     def accuracy(self) -> np.ndarray:
@@ -43,7 +45,7 @@ class Part:
 
     @property
     def exact(self) -> bool:
-        return self.seen == self.total and self.at_every_level
+        return self.seen == self.total and self.at_every_level and not self.provisional
 
     def at(self, removed: np.ndarray) -> np.ndarray:
         """Accuracy at these levels; between those measured so far, on the straight line that is drawn there."""

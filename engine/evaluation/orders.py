@@ -3,6 +3,7 @@
 Generators of ever better answers (plain JSON), as in ``questions``.
 """
 
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
@@ -12,12 +13,14 @@ from prunescope.engine.evaluation.subject import Subject, Subjects
 from prunescope.engine.pruning import (
     PartialCurve,
     PruningError,
+    criterion_named,
     global_order,
     rank_units,
     stream_ablation,
     stream_curve,
     stream_global_curve,
 )
+from prunescope.engine.pruning.on_data import Quantities
 
 Part = TypeVar("Part")
 Answer = dict[str, Any]
@@ -25,9 +28,13 @@ RANDOM_ROUNDS = 5
 SURFACE_LEVELS = 24
 GLOBAL_LEVELS = 48
 SURFACE_EXAMPLES = 1000
+# Seconds: a criterion that is measured sooner needs no first idea.
+WORTH_AN_IDEA = 0.06
 
 
-def order_of(subject: Subject, layer: str, criterion: str, seed: int = 0) -> np.ndarray:
+def order_of(
+    subject: Subject, layer: str, criterion: str, seed: int = 0, known: Quantities | None = None
+) -> np.ndarray:
     """Units of a layer, first removed first; criteria that look at data see training examples only."""
     inputs, targets = subject.calibration
     return rank_units(
@@ -38,7 +45,14 @@ def order_of(subject: Subject, layer: str, criterion: str, seed: int = 0) -> np.
         targets,
         seed,
         initial=subject.initial.get(f"{layer}.weight"),
+        known=known or subject.known,
     )
+
+
+def learn(subject: Subject, criterion: str, layers: Sequence[str]) -> Iterator[Answer]:
+    """A tick for each piece of work until a criterion's orders cost nothing any more."""
+    for _ in subject.learn(criterion, layers):
+        yield {"tick": True}
 
 
 def equal_steps(n_units: int, steps: int) -> list[int]:
@@ -54,6 +68,9 @@ def curves(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     subject = subjects.at(ask["run"], float(ask["epoch"]))
     wanted = [(criterion, 0) for criterion in ask["criteria"]]
     wanted += [("random", seed) for seed in range(RANDOM_ROUNDS)]
+    yield from _first_idea(subject, ask["layers"], ask["criteria"][0])
+    for criterion in ask["criteria"]:
+        yield from learn(subject, criterion, ask["layers"])
     running = {key: _curve_of(subject, ask["layers"], *key) for key in wanted}
     # Every line gets its first answer before any is refined, so that the picture is whole at once.
     for key in wanted:
@@ -79,14 +96,31 @@ def curves(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
                 yield answer | {"criterion": key[0], "seed": key[1]}
 
 
-def _curve_of(subject: Subject, layers: Sequence[str], criterion: str, seed: int) -> Iterator[Answer]:
+def _first_idea(subject: Subject, layers: Sequence[str], criterion: str) -> Iterator[Answer]:
+    """Where a criterion takes long to measure: the curve of the order that the first few examples suggest."""
+    begun = time.perf_counter()
+    base = criterion_named(criterion).base
+    for estimate in subject.learn(criterion, layers):
+        yield {"tick": True}
+        if time.perf_counter() - begun < WORTH_AN_IDEA or any((base, layer) not in estimate for layer in layers):
+            continue
+        for answer in _curve_of(subject, layers, criterion, 0, estimate):
+            if not answer.get("tick"):
+                yield answer | {"criterion": criterion, "seed": 0, "provisional": True}
+                return
+            yield answer
+
+
+def _curve_of(
+    subject: Subject, layers: Sequence[str], criterion: str, seed: int, known: Quantities | None = None
+) -> Iterator[Answer]:
     if len(layers) == 1:
-        order = order_of(subject, layers[0], criterion, seed)
+        order = order_of(subject, layers[0], criterion, seed, known)
         parts = stream_curve(subject.network, layers[0], order, subject.inputs, subject.targets)
         yield from _refined(parts, order.tolist(), len(order))
         return
     inputs, targets = subject.calibration
-    pairs = global_order(subject.network, layers, criterion, inputs, targets, seed)
+    pairs = global_order(subject.network, layers, criterion, inputs, targets, seed, known=known or subject.known)
     levels = equal_steps(len(pairs), GLOBAL_LEVELS)
     parts = stream_global_curve(subject.network, pairs, subject.inputs, subject.targets, levels=levels)
     yield from _refined(parts, [], len(pairs))
@@ -95,15 +129,19 @@ def _curve_of(subject: Subject, layers: Sequence[str], criterion: str, seed: int
 def _refined(parts: Iterator[PartialCurve], order: list[int], units: int) -> Iterator[Answer]:
     """Each estimate once; a tick where there is none yet, so that a newer question can take the place."""
     for part in _new(parts):
-        yield {"tick": True} if part is None else {
-            "order": order,
-            "units": units,
-            "removed": part.removed.tolist(),
-            "correct": part.correct.tolist(),
-            "seen": part.n_seen,
-            "total": part.n_total,
-            "path": part.path,
-        }
+        yield (
+            {"tick": True}
+            if part is None
+            else {
+                "order": order,
+                "units": units,
+                "removed": part.removed.tolist(),
+                "correct": part.correct.tolist(),
+                "seen": part.n_seen,
+                "total": part.n_total,
+                "path": part.path,
+            }
+        )
 
 
 def _new(parts: Iterator[Part]) -> Iterator[Part | None]:
@@ -117,15 +155,21 @@ def _new(parts: Iterator[Part]) -> Iterator[Part | None]:
 def ablation(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     """Correct answers with each single unit of a layer removed, and the order in which a criterion takes them."""
     subject = subjects.at(ask["run"], float(ask["epoch"]))
-    order = order_of(subject, ask["layer"], ask.get("criterion", "l2")).tolist()
+    criterion = ask.get("criterion", "l2")
+    yield from learn(subject, criterion, [ask["layer"]])
+    order = order_of(subject, ask["layer"], criterion).tolist()
     for part in _new(stream_ablation(subject.network, ask["layer"], subject.inputs, subject.targets)):
-        yield {"tick": True} if part is None else {
-            "correct": part.correct.tolist(),
-            "dense": part.baseline,
-            "seen": part.n_seen,
-            "total": part.n_total,
-            "order": order,
-        }
+        yield (
+            {"tick": True}
+            if part is None
+            else {
+                "correct": part.correct.tolist(),
+                "dense": part.baseline,
+                "seen": part.n_seen,
+                "total": part.n_total,
+                "order": order,
+            }
+        )
 
 
 def sensitivity(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
@@ -133,6 +177,7 @@ def sensitivity(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     subject = subjects.at(ask["run"], float(ask["epoch"]))
     for layer in ask["layers"]:
         try:
+            yield from learn(subject, ask["criterion"], [layer])
             for answer in _coarse_curve(subject, layer, order_of(subject, layer, ask["criterion"])):
                 yield {"layer": layer} | answer
         except PruningError as problem:
@@ -143,6 +188,7 @@ def surface(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     """A coarse curve for each of many epochs: since when can how much go?"""
     for epoch in ask["epochs"]:
         subject = subjects.at(ask["run"], float(epoch))
+        yield from learn(subject, ask["criterion"], [ask["layer"]])
         for answer in _coarse_curve(subject, ask["layer"], order_of(subject, ask["layer"], ask["criterion"])):
             yield {"epoch": epoch} | answer
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from prunescope.engine.evaluation.orders import RANDOM_ROUNDS, equal_steps, order_of
+from prunescope.engine.evaluation.orders import RANDOM_ROUNDS, equal_steps, learn, order_of
 from prunescope.engine.evaluation.pace import in_steps
 from prunescope.engine.evaluation.subject import Subject, Subjects
 from prunescope.engine.pruning import (
@@ -57,7 +57,9 @@ def selection(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
 def joint(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     """Several layers pruned together, each by its own share: the accuracy, and what is left."""
     subject = subjects.at(ask["run"], float(ask["epoch"]))
-    removed = removal(subject, ask | {"scope": "mix"})
+    ask = ask | {"scope": "mix"}
+    yield from learn(subject, ask["criterion"], _layers_of(ask))
+    removed = removal(subject, ask)
     correct = dense = 0
 
     def measure(inputs: torch.Tensor, targets: torch.Tensor) -> None:
@@ -89,10 +91,16 @@ def removal(subject: Subject, ask: Mapping[str, Any], level: int | None = None) 
         count = round(float(ask.get("share", 0)) * len(order)) if level is None else level
         return {ask["layer"]: np.sort(order[:count])}
     inputs, targets = subject.calibration
-    pairs = global_order(subject.network, ask["layers"], criterion, inputs, targets)
+    pairs = global_order(subject.network, ask["layers"], criterion, inputs, targets, known=subject.known)
     count = round(float(ask.get("share", 0)) * len(pairs)) if level is None else level
     gone = pairs[:count]
     return {layer: np.sort([unit for name, unit in gone if name == layer]) for layer in ask["layers"]}
+
+
+def _layers_of(ask: Mapping[str, Any]) -> list[str]:
+    if ask["scope"] == "mix":
+        return list(ask["shares"])
+    return [ask["layer"]] if ask["scope"] == "layer" else list(ask["layers"])
 
 
 def leaving_one(subject: Subject, removed: Removed) -> Removed:
@@ -105,6 +113,7 @@ def leaving_one(subject: Subject, removed: Removed) -> Removed:
 def sizes(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     """Parameters and multiply-adds of the physically smaller network at some levels of removal, then its latency."""
     subject = subjects.at(ask["run"], float(ask["epoch"]))
+    yield from learn(subject, ask["criterion"], _layers_of(ask))
     if ask["scope"] == "mix":
         masks = [{}, removal(subject, ask)]
         levels = [0, sum(map(len, masks[1].values()))]
@@ -155,6 +164,7 @@ def take_away(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     """Write a mask or the smaller network to ``ask["path"]``, which the dashboard chose."""
     subject = subjects.at(ask["run"], float(ask["epoch"]))
     kind, path = ask["kind"], ask["path"]
+    yield from learn(subject, ask["criterion"], _layers_of(ask))
     removed = leaving_one(subject, removal(subject, ask))
     shape = tuple(subject.inputs.shape[1:])
     about = {"run": ask["run"], "epoch": subject.epoch, "criterion": ask["criterion"]}

@@ -3,8 +3,8 @@
 import copy
 import os
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,8 @@ from prunescope.engine.config import RunConfig
 from prunescope.engine.custom import is_custom, load_callable
 from prunescope.engine.data import load_for
 from prunescope.engine.models import build_for
-from prunescope.engine.pruning import Network, trace
+from prunescope.engine.pruning import Network, criterion_named, trace
+from prunescope.engine.pruning.on_data import Estimate, Quantities, measured_together, stream_quantities
 from prunescope.engine.store import Run, Store
 from torch import nn
 
@@ -40,6 +41,7 @@ class Subject:
     inputs, targets : (n, …), (n,) held-out examples, in an order that makes every prefix a fair sample
     calibration : the same of training examples, for criteria that look at data
     initial : the weights at epoch 0, by state-dict name
+    known : what criteria have measured on the calibration examples so far
     """
 
     model: nn.Module
@@ -48,11 +50,41 @@ class Subject:
     targets: torch.Tensor
     calibration: tuple[torch.Tensor, torch.Tensor]
     initial: dict[str, np.ndarray]
+    known: Quantities = field(default_factory=dict)
+    _under_way: dict[Any, Iterator[Estimate]] = field(default_factory=dict)
 
     @cached_property
     def network(self) -> Network:
         """The model with its channels followed: every question about it needs that, and it takes time."""
         return trace(self.model, self.inputs.ndim)
+
+    def learn(self, criterion: str, layers: Sequence[str]) -> Iterator[Quantities]:
+        """Measure what a criterion orders by until it is known; hands out an estimate after each piece of work.
+
+        Two questions that want the same share the work, in turns.
+        """
+        base = criterion_named(criterion).base
+        kind = measured_together(base)
+        if kind is None:
+            return
+        for layer in layers:
+            self.network.unit_ids(layer)
+        # One pass serves all layers, but removing each unit alone is work for each layer.
+        together = tuple(layers) if kind == "ablation" else self.network.layers
+        key = kind, together
+        while not all((base, layer) in self.known for layer in layers):
+            if key not in self._under_way:
+                self._under_way[key] = stream_quantities(self.network, base, together, *self.calibration)
+            try:
+                estimate = next(self._under_way[key])
+            except BaseException:
+                # Whoever asks again begins anew.
+                self._under_way.pop(key, None)
+                raise
+            if estimate.complete:
+                self._under_way.pop(key, None)
+                self.known.update(estimate.quantities)
+            yield estimate.quantities
 
 
 @dataclass(frozen=True, kw_only=True)

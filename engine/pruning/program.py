@@ -206,19 +206,17 @@ def footprint(program: Program, inputs: Tensor) -> Footprint:
         for used in node.all_input_nodes:
             if program.last_use[used] is node:
                 del values[used]
-    return Footprint(
-        passing=live + 4 * largest, live=live, shapes=shapes, classes=_logits(logits).shape[1]
-    )
+    return Footprint(passing=live + 4 * largest, live=live, shapes=shapes, classes=_logits(logits).shape[1])
 
 
-def upto(network: Network, node: fx.Node | None) -> Program:
-    """A program whose `before` gives one node's value; of the whole network, ready for `after`, if None."""
-    if node is None:
-        return cut(network, [])
-    needed = {node}
+def upto(network: Network, *nodes: fx.Node) -> Program:
+    """A program whose `before` gives the values of these nodes; of the whole network, ready for `after`, if none."""
+    whole = cut(network, [])
+    if not nodes:
+        return whole
+    needed = set(nodes)
     for at in reversed(network.module.graph.nodes):
         if at in needed:
             needed.update(at.all_input_nodes)
-    whole = cut(network, [])
     first = tuple(n for n in network.module.graph.nodes if n in needed)
-    return replace(whole, first=first, rest=(), live=frozenset({node}))
+    return replace(whole, first=first, rest=(), live=frozenset(nodes))

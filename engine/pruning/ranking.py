@@ -1,33 +1,17 @@
 """Rank a layer's units by any criterion: those that need the model, data or gradients start here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
 from prunescope.engine.pruning.criteria import Criterion, criterion_named
-from prunescope.engine.pruning.curves import unit_ablation
 from prunescope.engine.pruning.errors import PruningError
 from prunescope.engine.pruning.flow import Network, trace
+from prunescope.engine.pruning.on_data import NORMS, Quantities, stream_quantities
 from prunescope.engine.pruning.plan import Ints
-from prunescope.engine.pruning.program import footprint, upto
 from prunescope.engine.pruning.scores import Floats, order_by, rank_weights, unit_quantities
-from prunescope.engine.pruning.walk import ELEMENTWISE
-from torch import Tensor, fx, nn
-
-_CHUNK_BYTES = 256 << 20
-_ACTIVATIONS = {
-    "relu",
-    "relu6",
-    "gelu",
-    "silu",
-    "sigmoid",
-    "tanh",
-    "leaky_relu",
-    "elu",
-    "hardswish",
-    "softplus",
-}
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+from torch import Tensor, nn
 
 
 def rank_units(
@@ -40,6 +24,7 @@ def rank_units(
     *,
     initial: np.ndarray | Tensor | None = None,
     n_clusters: int = 4,
+    known: Quantities | None = None,
 ) -> Ints:
     """Units of a layer in the order of removal, first removed first.
 
@@ -54,6 +39,7 @@ def rank_units(
     seed : of "random" and of the cluster starts
     initial : weights of the layer at initialisation, any shape with the units first, for "moved"
     n_clusters : for "center-angle" and "one-per-cluster"
+    known : what `stream_quantities` has measured on examples already; the rest is measured here
 
     Returns
     -------
@@ -65,6 +51,8 @@ def rank_units(
         For an unknown layer or criterion, or when something the criterion needs is missing.
     """
     wanted = criterion_named(criterion)
+    if known and (wanted.base, layer) in known:
+        return order_by(known[wanted.base, layer], wanted)
     network = trace(model, None if inputs is None else inputs.ndim)
     weights = weight_vectors(network, layer)
     if wanted.weights_only:
@@ -82,7 +70,11 @@ def model_quantities(
     for name, given in (("inputs", inputs), ("targets", targets)):
         if name in criterion.needs and given is None:
             raise PruningError(f"criterion {criterion.name!r} needs {name}: pass examples of the task.")
-    return _QUANTITIES[criterion.base](network, layer, inputs, targets)
+    if criterion.base == "bn-scale":
+        return _bn_scale(network, layer)
+    data = cast(Tensor, inputs), cast(Tensor, targets)
+    *_, found = stream_quantities(network, criterion.base, [layer], *data)
+    return found.quantities[criterion.base, layer]
 
 
 def weight_vectors(network: Network, layer: str) -> np.ndarray:
@@ -101,6 +93,7 @@ def global_order(
     seed: int = 0,
     *,
     n_clusters: int = 4,
+    known: Quantities | None = None,
 ) -> list[tuple[str, int]]:
     """One order over several layers, for `global_curve`.
 
@@ -117,7 +110,7 @@ def global_order(
     wanted = criterion_named(criterion)
     keyed: list[tuple[float, int, int, str, int]] = []
     for index, layer in enumerate(layers):
-        order = rank_units(network, layer, criterion, inputs, targets, seed + index, n_clusters=n_clusters)
+        order = rank_units(network, layer, criterion, inputs, targets, seed + index, n_clusters=n_clusters, known=known)
         share = (np.arange(len(order)) + 1) / len(order)
         if wanted.base == "lamp":
             lamp = unit_quantities(weight_vectors(network, layer), wanted)[order]
@@ -126,89 +119,13 @@ def global_order(
     return [(layer, unit) for _, _, _, layer, unit in sorted(keyed)]
 
 
-def _ablation(network: Network, layer: str, inputs: Tensor, targets: Tensor) -> Floats:
-    found = unit_ablation(network, layer, inputs, targets)
-    return (found.baseline - found.correct).astype(np.float64)
-
-
-def _bn_scale(network: Network, layer: str, _: Tensor, __: Tensor) -> Floats:
+def _bn_scale(network: Network, layer: str) -> Floats:
     ids = network.roots(network.owners[layer])
     for name, channels in network.passing.items():
         module = network.module.get_submodule(name)
         roots = network.roots(channels)
-        if isinstance(module, _NORMS) and module.affine and np.isin(ids, roots).all():
+        if isinstance(module, NORMS) and module.affine and np.isin(ids, roots).all():
             place = {int(root): i for i, root in enumerate(roots)}
             at = [place[int(i)] for i in ids]
             return np.abs(module.weight.detach().double().cpu().numpy()[at])
     raise PruningError(f"criterion 'bn-scale': no BatchNorm stands behind {layer!r}. Use l2 there.")
-
-
-def _taylor(network: Network, layer: str, inputs: Tensor, targets: Tensor) -> Floats:
-    """|Σ w·∂loss/∂w| with the loss averaged over all examples."""
-    module = network.module.get_submodule(layer)
-    program = upto(network, None)
-    weight = module.weight
-    total = torch.zeros_like(weight, dtype=torch.float64)
-    size = max(1, _CHUNK_BYTES // (4 * footprint(program, inputs).passing))
-    weight.requires_grad_(True)
-    try:
-        for start in range(0, len(inputs), size):
-            part = slice(start, start + size)
-            with torch.enable_grad():
-                logits = program.after(program.before(inputs[part].to(program.device)), {})
-                loss = nn.functional.cross_entropy(logits, targets[part].to(program.device), reduction="sum")
-                (gradient,) = torch.autograd.grad(loss, weight)
-            total += gradient.double()
-    finally:
-        weight.requires_grad_(False)
-    product = (weight.detach().double() * total / len(inputs)).reshape(len(weight), -1)
-    return product.sum(1).abs().cpu().numpy()
-
-
-def _activation(statistic: str) -> Callable[[Network, str, Tensor, Tensor], Floats]:
-    def measure(network: Network, layer: str, inputs: Tensor, _: Tensor) -> Floats:
-        return _moments(network, layer, inputs)[statistic]
-
-    return measure
-
-
-def _moments(network: Network, layer: str, inputs: Tensor) -> dict[str, Floats]:
-    """Statistics of a unit's output, behind its BatchNorm and activation, over examples and positions."""
-    node = _behind(network, layer)
-    program = upto(network, node)
-    size = max(1, _CHUNK_BYTES // footprint(program, inputs).passing)
-    sums = dict.fromkeys(("mean", "l1", "square", "zeros"), 0.0)
-    count = 0
-    with torch.inference_mode():
-        for start in range(0, len(inputs), size):
-            value = program.before(inputs[start : start + size].to(program.device))[node]
-            axis = -1 if isinstance(network.module.get_submodule(layer), nn.Linear) else 1
-            flat = value.movedim(axis, 0).flatten(1).double()  # (units, examples × positions)
-            count += flat.shape[1]
-            for name, part in (("mean", flat), ("l1", flat.abs()), ("square", flat**2), ("zeros", flat == 0)):
-                sums[name] = sums[name] + part.sum(1).cpu().numpy()
-    means = {name: np.asarray(total) / count for name, total in sums.items()}
-    means["std"] = np.sqrt(np.maximum(means["square"] - means["mean"] ** 2, 0))
-    means["l2"] = np.sqrt(means["square"])
-    return means
-
-
-def _behind(network: Network, layer: str) -> fx.Node:
-    """The node where a layer's units have passed their BatchNorm and activation."""
-    node = next(n for n in network.module.graph.nodes if n.op == "call_module" and n.target == layer)
-    while len(node.users) == 1:
-        (user,) = node.users
-        module = network.module.get_submodule(user.target) if user.op == "call_module" else None
-        name = user.target if user.op == "call_method" else getattr(user.target, "__name__", "")
-        if not isinstance(module, (*_NORMS, *ELEMENTWISE)) and name not in _ACTIVATIONS:
-            break
-        node = user
-    return node
-
-
-_QUANTITIES: dict[str, Callable[[Network, str, Tensor, Tensor], Floats]] = {
-    "ablation": _ablation,
-    "bn-scale": _bn_scale,
-    "taylor": _taylor,
-    **{f"activation-{name}": _activation(name) for name in ("mean", "std", "l1", "l2", "zeros")},
-}

@@ -10,7 +10,8 @@ from prunescope.engine import Recorder, Store
 from prunescope.engine.evaluation.orders import RANDOM_ROUNDS, ablation, curves, order_of, sensitivity, surface
 from prunescope.engine.evaluation.removals import joint, selection, sizes, take_away
 from prunescope.engine.evaluation.subject import CannotEvaluate, Subjects
-from prunescope.engine.pruning import PruningError, remove
+from prunescope.engine.pruning import PruningError, rank_units, remove
+from prunescope.engine.pruning.on_data import stream_quantities
 from torch import nn
 from torch.nn.utils import prune
 
@@ -53,6 +54,35 @@ def test_the_last_answer_is_exact_at_every_level(subjects, asked):
         assert answer["seen"] == answer["total"] == 397
         expected = [without(subjects, "fc1", answer["order"][:m]) for m in answer["removed"]]
         assert answer["correct"] == expected
+
+
+def test_a_criterion_that_is_long_in_measuring_first_answers_with_a_provisional_order(subjects, asked, monkeypatch):
+    monkeypatch.setattr("prunescope.engine.evaluation.orders.WORTH_AN_IDEA", 0)
+    answers = said(curves(subjects, asked | {"layers": ["fc1"], "criteria": ["taylor", "taylor:largest"]}))
+    assert answers[0]["provisional"]
+    assert sorted(answers[0]["order"]) == list(range(len(answers[0]["order"])))
+    assert not any(answer.get("provisional") for answer in answers[1:])
+    subject = subjects.at("small", 2.0)
+    *_, last = [answer for answer in answers if answer["criterion"] == "taylor"]
+    assert last["order"] == rank_units(subject.model, "fc1", "taylor", *subject.calibration).tolist()
+    assert last["seen"] == last["total"]
+
+
+def test_two_questions_share_what_a_criterion_measures_and_a_failure_is_not_remembered(subjects, monkeypatch):
+    subject, begun = subjects.at("small", 2.0), []
+
+    def counted(*given):
+        begun.append(given[1])
+        return stream_quantities(*given)
+
+    monkeypatch.setattr("prunescope.engine.evaluation.subject.stream_quantities", counted)
+    one, other = subject.learn("activation-mean", ["fc1"]), subject.learn("activation-zeros:smallest", ["fc2"])
+    assert [next(one) is not None, next(other) is not None] == [True, True]
+    assert list(one) and not list(other)
+    assert begun == ["activation-mean"]
+    with pytest.raises(PruningError, match="nowhere"):
+        next(subject.learn("taylor", ["nowhere"]))
+    assert list(subject.learn("taylor", ["fc1"]))
 
 
 def test_every_line_has_an_answer_before_any_is_refined(subjects, asked):
