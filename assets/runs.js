@@ -25,13 +25,27 @@ window.prunescope = window.prunescope || {};
     return Object.entries(ps.runs).sort((a, b) => (b[1].created || 0) - (a[1].created || 0) || (a[0] < b[0] ? -1 : 1));
   }
 
-  // A run keeps its colour for as long as it exists: the colour comes from its name, not from its place.
-  ps.runColour = function (id) {
-    const chosen = colours()[id];
-    if (Number.isInteger(chosen) && chosen >= 0 && chosen < 8) return `var(--data-${chosen})`;
+  // A run keeps its colour: the one that its name gives, or the next one while an older run has that.
+  const COUNT = 8;
+  function byName(id) {
     let sum = 0;
     for (const letter of id) sum = (sum * 31 + letter.codePointAt(0)) >>> 0;
-    return `var(--data-${sum % 8})`;
+    return sum % COUNT;
+  }
+  function byAge(id) {
+    const taken = new Set();
+    for (const [one] of order().reverse()) {
+      let colour = byName(one);
+      while (taken.size < COUNT && taken.has(colour)) colour = (colour + 1) % COUNT;
+      if (one === id) return colour;
+      taken.add(colour);
+      if (taken.size === COUNT) break;
+    }
+    return byName(id);
+  }
+  ps.runColour = function (id) {
+    const chosen = colours()[id];
+    return `var(--data-${Number.isInteger(chosen) && chosen >= 0 && chosen < COUNT ? chosen : byAge(id)})`;
   };
 
   // Or by choice, which this browser remembers.

@@ -165,7 +165,7 @@ def test_units_chosen_with_a_lasso_are_priced_survive_pages_and_reload_and_can_b
 def test_what_is_taken_away_computes_what_the_page_says(exact, server, trained):
     run = server.store.run(trained.ids["digits"])
     exact("ps.set({frac: 40})")
-    exact.until(f"{BIG} !== ''")
+    exact.until("document.getElementById('pruning-big-note').textContent.startsWith('at 40 %')")
     shown = exact(BIG)
     files = {}
     for name in ("Save mask (JSON)", "Export smaller model"):
