@@ -253,6 +253,8 @@ window.prunescope = window.prunescope || {};
   // Answers are about the epoch under the scrubber: when that moves, and rests, they are asked for anew.
   const REST_MS = 60;
   let resting = null;
+  // The course of training is wanted on every page, by the scrubber.
+  ps.wantedFeeds = () => ["curve", ...sections().flatMap(ps.pageFeeds)];
   ps.openFeeds = () => sections().flatMap(ps.pageFeeds).map((name) => ps.feed(name)).filter(Boolean);
 
   function askAnew() {
@@ -274,7 +276,7 @@ window.prunescope = window.prunescope || {};
     if (document.hidden) return;
     const page = pageElement();
     if (!page) { ps.requestDraw(); return; }
-    const wanted = ["curve", ...sections().flatMap(ps.pageFeeds)];
+    const wanted = ps.wantedFeeds();
     ps.dropOthers(wanted);
     const subjects = new Set(["curve", ...sections().map((section) => ps.pageFeeds(section)[0])]);
     for (const name of wanted) ps.pull(name, { onChange: name === "curve" ? onCurve : ps.requestDraw, waits: !subjects.has(name) });

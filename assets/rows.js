@@ -137,7 +137,7 @@ window.prunescope = window.prunescope || {};
   function pullLater(feedName, options, wait = 0) {
     if (paced.has(feedName)) return;
     paced.add(feedName);
-    setTimeout(() => { paced.delete(feedName); if (ps.openFeeds().includes(ps.feed(feedName))) ps.pull(feedName, options); }, wait);
+    setTimeout(() => { paced.delete(feedName); if (ps.wantedFeeds().includes(feedName)) ps.pull(feedName, options); }, wait);
   }
 
   // Ask for what this feed lacks. Calls while one is under way are remembered and joined into one more. `waits`: behind
