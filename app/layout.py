@@ -221,7 +221,7 @@ def register(app: Dash, store: Store, settings: Any) -> None:
     """Give the page its shell, its rows, and the drawing library's other half."""
     app.index_string = index_string()
     evaluator = Evaluator(store.root, model=settings.model, data=settings.data)
-    row_server = row_routes.register(app.server, store, evaluator)
+    row_server = row_routes.register(app.server, store, evaluator, keep=not settings.read_only)
     selection_routes.register(app.server, store, evaluator)
     estimate.register(app.server, store, evaluator)
     routes.register(app.server, store, row_server, FIGURES, lambda: page(settings))

@@ -13,14 +13,15 @@ from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures.theme import THEMES
 from prunescope.app.guard import problem
+from prunescope.app.measured import Measured
 from prunescope.app.rows import RowServer
 from prunescope.app.state import read_view
 from prunescope.engine.store import Store, StoreError
 
 
-def register(server: Flask, store: Store, evaluator: Evaluator) -> RowServer:
-    """Answer ``/api/rows`` on a Flask app."""
-    row_server = RowServer(store, evaluator)
+def register(server: Flask, store: Store, evaluator: Evaluator, *, keep: bool = True) -> RowServer:
+    """Answer ``/api/rows`` on a Flask app; ``keep``: what is measured of many runs may be written beside them."""
+    row_server = RowServer(store, evaluator, kept=Measured(store.root, write=keep))
 
     @server.get("/api/rows")
     def rows() -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures.theme import THEMES
+from prunescope.app.measured import Measured
 from prunescope.app.wire import pack, plain
 from prunescope.engine.store import Run, Store, StoreError
 
@@ -37,7 +38,8 @@ class Feed(Protocol):
     # where a row has a true ``partial``, a whole picture of another epoch is kept until it is whole as well;
     # ``redrawn`` — keys of rows elsewhere that change how this feed is drawn;
     # ``measured`` — ``row`` is handed the evaluator as well; ``whole`` — about many runs: only ``keys`` and ``look``,
-    # which yields complete answers (figures without holes, texts, lists, ``options`` of the page's own choices).
+    # which yields complete answers (figures without holes, texts, lists, ``options`` of the page's own choices), and,
+    # where it is measured, is handed what is kept of earlier measurements and the evaluator.
 
     def begin(self, run: Run, view: dict[str, Any]) -> Any:
         """Whatever the rows share (a null, a basis). Raises ValueError with a sentence for the page."""
@@ -66,9 +68,12 @@ class Computed:
 class RowServer:
     """Computes rows on demand and remembers them; safe from many threads."""
 
-    def __init__(self, store: Store, evaluator: Evaluator, keep_bytes: int = KEEP_BYTES):
+    def __init__(
+        self, store: Store, evaluator: Evaluator, keep_bytes: int = KEEP_BYTES, kept: Measured | None = None
+    ):
         self.store = store
         self.evaluator = evaluator
+        self.kept = kept or Measured(store.root)
         self.boot = uuid4().hex[:12]
         self._keep_bytes = keep_bytes
         self._warmed = False
@@ -176,12 +181,17 @@ class RowServer:
     def whole(self, feed_name: str, view: dict[str, Any], theme: str) -> Iterator[bytes]:
         """The answer of a feed that is about many runs: complete figures, each answer in place of the one before."""
         try:
-            for answer in FEEDS[feed_name].look(self.store, view, THEMES[theme or "light"]):
+            for answer in self.look(FEEDS[feed_name], view, THEMES[theme or "light"]):
                 # Figures are whole here, numbers and all: a gap in them is null, as in rows.
                 yield pack({"boot": self.boot, "start": 0, "total": 1} | plain(answer), [], [])
                 yield pack({"replace": True}, [0.0], [{"said": ""}])
         except (ValueError, StoreError, OSError) as error:
             yield pack({"error": str(error) or type(error).__name__}, [], [])
+
+    def look(self, feed: Any, view: Mapping[str, Any], theme: Any) -> Iterator[dict[str, Any]]:
+        """Ever more complete answers of a feed that is about many runs."""
+        more = (self.kept, self.evaluator) if getattr(feed, "measured", False) else ()
+        yield from feed.look(self.store, view, theme, *more)
 
     def _ahead(self, feed_name: str, run: Run, computed: Computed, shown: float) -> Iterator[bytes]:
         """The row of the epoch on screen before its turn, so that it need not wait for all those before it."""

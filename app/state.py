@@ -324,6 +324,10 @@ KEYS: tuple[Key, ...] = (
         name="split", kind="option", label="A line for each", default="", reach="rows", pages=("sweep",),
         help="A second setting that tells lines apart.",
     ),
+    Key(
+        name="share", kind="number", label="Removed", default=50, minimum=0, maximum=100, step=1, unit="%", reach="rows",
+        pages=("sweep",), more=True,
+    ),
     Key(name="runs", kind="text", label="Runs compared", default="", reach="rows", pages=("compare",)),
     Key(name="metric", kind="option", label="Show", default="", reach="rows", pages=("compare",)),
     Key(name="sel", kind="text", label="Selected units", default="", reach="rows"),

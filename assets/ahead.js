@@ -36,7 +36,9 @@ window.prunescope = window.prunescope || {};
     for (const wait of [SEEN_MS, LONG_MS]) setTimeout(ps.requestDraw, wait + 20);
   };
 
-  const going = (feed) => feed.busy && (answers(feed) || !feed.epochs.length || missing(feed) > 1);
+  // Of many networks some are still to be measured.
+  const unmeasured = (feed) => Boolean(feed.networks) && feed.networks[0] < feed.networks[1];
+  const going = (feed) => feed.busy && (answers(feed) || unmeasured(feed) || !feed.epochs.length || missing(feed) > 1);
 
   // What the page says while it waits, in words, with the button beside them. ``shown``: what its first feed draws.
   ps.progress = function (page, feeds, shown) {
@@ -57,6 +59,12 @@ window.prunescope = window.prunescope || {};
       const count = `${behind.epochs.length} of ${behind.total} epochs`;
       return behind.stopped ? `Stopped at ${count}.` : `Computed ${count} …`;
     }
+    const many = feeds.find(unmeasured);
+    if (many && (many.busy || many.stopped)) {
+      const count = `${many.networks[0]} of ${many.networks[1]} networks`;
+      if (many.stopped) return `Stopped at ${count}.`;
+      return ps.measured || many.networks[0] ? `Measured ${count} …` : `Measuring ${many.networks[1]} networks … the first time, PyTorch takes some seconds to start.`;
+    }
     if (stopped.length) return "Stopped.";
     if (!shown.epochs.length && measures && ps.feed("curve").epochs.length) {
       return ps.measured ? "Measuring …" : "Measuring … the first time, PyTorch takes some seconds to start.";
@@ -69,8 +77,10 @@ window.prunescope = window.prunescope || {};
     const feeds = ps.openFeeds();
     if (feeds.some(going)) {
       // To stop measuring is to stop following: the next epoch would only ask anew.
-      const curve = ps.feed("curve"), epoch = curve.epochs[ps.cursor(curve)];
-      if (ps.view().follow && feeds.some((feed) => answers(feed) && going(feed))) ps.set({ follow: false, epoch });
+      if (ps.view().follow && feeds.some((feed) => answers(feed) && going(feed))) {
+        const curve = ps.feed("curve");
+        ps.set({ follow: false, epoch: curve.epochs[ps.cursor(curve)] });
+      }
       for (const feed of ps.openFeeds().filter(going)) { feed.stopped = true; feed.again = false; feed.busy.abort(); feed.busy = null; }
       ps.requestDraw();
     } else {

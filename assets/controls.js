@@ -81,6 +81,21 @@ window.prunescope = window.prunescope || {};
     }
   };
   const optionFills = new Map();
+  // Choices that come with a heading stand below it, in the order in which they come.
+  function grouped(choices) {
+    const boxes = new Map(), found = [];
+    for (const [value, words, heading] of choices) {
+      const option = ps.el("option", { value }, words);
+      if (!heading) { found.push(option); continue; }
+      if (!boxes.has(heading)) { boxes.set(heading, ps.el("optgroup", { label: heading })); found.push(boxes.get(heading)); }
+      boxes.get(heading).append(option);
+    }
+    return found;
+  }
+  // Controls that only some answers of a page hang on.
+  ps.showAsked = function (page, names) {
+    for (const place of page.querySelectorAll("[data-asked]")) place.hidden = !names.includes(place.dataset.control);
+  };
   function optionPick(key, el) {
     const id = `control-${key.name}-${counter++}`;
     const select = el("select", { id, title: key.help || null, onchange: () => ps.set({ [key.name]: select.value }) });
@@ -89,7 +104,7 @@ window.prunescope = window.prunescope || {};
       select.value = value;
     };
     if (!optionFills.has(key.name)) optionFills.set(key.name, []);
-    optionFills.get(key.name).push((choices) => { select.replaceChildren(...choices.map(([value, words]) => el("option", { value }, words))); follow(ps.view()[key.name]); });
+    optionFills.get(key.name).push((choices) => { select.replaceChildren(...grouped(choices)); follow(ps.view()[key.name]); });
     return [el("div", { class: "control" }, el("div", { class: "control-head" }, el("label", { for: id }, key.label)), select), follow];
   }
 

@@ -150,6 +150,8 @@ window.prunescope = window.prunescope || {};
     const shown = view.follow ? -1 : view.epoch;
     // The scrubber has moved on while rows are computed: ask anew, so that the one on screen comes first.
     if (feed.busy && ps.lacks(feed, shown) && feed.askedShown !== shown) { feed.busy.abort(); feed.busy = null; }
+    // What many runs show may be measured for minutes: another theme does not wait for that.
+    if (feed.busy && whole(feedName) && feed.askedTemplate !== templateKey(feedName, view)) { feed.busy.abort(); feed.busy = null; }
     if (feed.busy) { feed.again = true; return; }
     const at = answers(feedName) ? shownEpoch() : null;
     if (at === "" || (at !== null && feed.done && feed.templateKey === templateKey(feedName, view))) return;
@@ -177,6 +179,7 @@ window.prunescope = window.prunescope || {};
     if (at !== null) query.set("at", at);
     else if (shown >= 0) query.set("shown", shown);
     feed.askedShown = shown;
+    feed.askedTemplate = wanted;
     const controller = new AbortController();
     feed.busy = controller;
     ps.begun(feed);
@@ -268,6 +271,8 @@ window.prunescope = window.prunescope || {};
       }
       if (head.options) ps.offer(head.options);
       if (head.tables) ps.fillTables(head.tables);
+      feed.networks = head.measured || null;
+      if (head.controls) ps.showAsked(document.getElementById("page-" + feed.name), head.controls);
       settle(feed, head.settled || {}, view);
     }
     if (!head.epochs) return;

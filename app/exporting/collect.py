@@ -103,7 +103,7 @@ def collect(rows: RowServer, run: Run, view: Mapping[str, Any], entry: Entry, th
 def _of_many(rows: RowServer, run: Run, view: Mapping[str, Any], entry: Entry, feed: Any, theme: Theme) -> Picture:
     """A figure about many runs; ``run`` is the one chosen beside it, which may have no part in it."""
     # The last answer is the complete one.
-    *_, answer = feed.look(rows.store, view, theme)
+    *_, answer = rows.look(feed, view, theme)
     drawn = answer["figures"].get(entry.figure)
     if drawn is None or not drawn["data"]:
         raise ExportError(f"{entry.figure}: nothing is drawn yet. Export when the first runs have finished.")

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from prunescope.app.exporting.browser import json_in_html, plotly_source
 from prunescope.app.exporting.catalog import figures_of
 from prunescope.app.exporting.page import POLICY
-from prunescope.app.feeds import quantities
+from prunescope.app.feeds import finals, quantities
 from prunescope.app.feeds.arms import REMOVING
 from prunescope.app.feeds.sweep import SweepFeed
 from prunescope.app.feeds.tickets import TicketsFeed
 from prunescope.app.figures.theme import FONT, LIGHT
+from prunescope.app.measured import Measured
 from prunescope.app.pages import sweep, tickets
 from prunescope.app.state import read_view
 from prunescope.app.wire import plain
@@ -87,18 +88,23 @@ def _swept(store: Store, described: Described) -> tuple[str, list[Shown]]:
         finding = finding or answer["texts"]["sweep-finding"]
         figure = answer["figures"]["sweep"]
         if figure["data"]:
-            title = quantities.words(quantity)
+            title = quantities.words(quantity, read_view({}))
             shown.append(Shown(title[0].upper() + title[1:], "" if shown else how, figure))
     return finding, shown
 
 
 def _answers(store: Store, described: Described) -> Iterator[tuple[str, dict[str, Any]]]:
-    feed = SweepFeed()
-    known = None
-    for quantity in OF_SWEEPS:
-        if known is None or quantity in known:
-            (answer,) = feed.look(store, read_view({"exp": described.id, "quantity": quantity}), LIGHT)
-            known = {name for name, _ in answer["options"]["quantity"]}
+    """The quantities that a sweep is known for, and those that somebody has had measured of all its runs."""
+    feed, kept = SweepFeed(), Measured(store.root, write=False)
+
+    def look(quantity: str) -> dict[str, Any]:
+        (answer,) = feed.look(store, read_view({"exp": described.id, "quantity": quantity}), LIGHT, kept)
+        return answer
+
+    known = [name for name, *_ in look(OF_SWEEPS[0])["options"]["quantity"]]
+    for quantity in (*OF_SWEEPS, *filter(finals.is_measured, known)):
+        answer = look(quantity) if quantity in known else None
+        if answer and answer["measured"][0] == answer["measured"][1]:
             yield quantity, answer
 
 

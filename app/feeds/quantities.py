@@ -41,21 +41,44 @@ OF_LAYERS = {
     "knee": "knee of the spectrum",
     "outside": "eigenvalues above chance",
 }
+# Of a layer, or of all together, as the evaluator measures it; see `finals`.
+MEASURED = {
+    "prunable": "share of {layer} that can go for one point",
+    "pruned": "accuracy with {share} of {layer} removed",
+    "fading": "mean accuracy while {layer} is removed",
+    "worst": "accuracy lost with the one unit of {layer} that matters most",
+    "needed": "rank of {layer} that keeps all but one point",
+    "ranked": "accuracy with {layer} at rank {rank}",
+}
+ALL_LAYERS = "*"
+# Of the last layer, on training examples.
+COLLAPSE = {
+    "nc1": "NC1, variability inside the classes",
+    "nc2_means": "NC2, unequal norms of class means",
+    "nc2_angles_means": "NC2, unequal angles of class means",
+    "nc3": "NC3, classifier against class means",
+    "nc4": "NC4, away from the nearest class mean",
+}
 
+SHARES = ("prunable", "pruned", "fading", "worst", "ranked", "nc4", "remaining")
 DEGREES = ("angle", "closer", "turned")
 
 
-def words(name: str) -> str:
-    """A quantity, with its layer where it has one ("rank fc1")."""
+def words(name: str, view: Mapping[str, Any] | None = None) -> str:
+    """A quantity, with its layer where it has one ("rank fc1"), and with what the view sets of it."""
     kind, _, layer = name.partition(" ")
+    if layer and kind in MEASURED:
+        share, rank = ("a share", "r") if view is None else (f"{view['share']:g} %", f"{view['rank']:g}")
+        told = "all layers" if layer == ALL_LAYERS else layer
+        return MEASURED[kind].format(layer=told, share=share, rank=rank)
     if layer:
         return f"{OF_LAYERS.get(kind, kind)} of {layer}"
-    return NAMES.get(name) or name.replace("_", " ")
+    return NAMES.get(name) or COLLAPSE.get(name) or name.replace("_", " ")
 
 
 def is_share(name: str) -> bool:
     """Whether it is written in percent; names of metrics ("val/accuracy") too."""
-    return "accuracy" in name or name == "remaining"
+    return "accuracy" in name or name.partition(" ")[0] in SHARES
 
 
 def shown(value: float, name: str) -> str:

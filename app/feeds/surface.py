@@ -1,6 +1,6 @@
 """Since when is it prunable, and which layer how far? Coarse curves, many of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class SurfaceFeed:
             "surface", priority=5, run=run.id, layer=layer.name, criterion=memory["criterion"], epochs=[epoch]
         )
         found = list(asked)[-1]
-        share, accuracy = _shares(found)
+        share, accuracy = shares_of(found)
         limit = limit_of(share, accuracy)
         return {
             "share": share,
@@ -87,7 +87,7 @@ class SensitivityFeed:
                 problem[i] = f"{names[i]}: {message['problem']}"
                 said[i] = f"<b>{names[i]}</b><br>cannot be told"
             else:
-                share, accuracy = _shares(message)
+                share, accuracy = shares_of(message)
                 limit = limit_of(share, accuracy)
                 row |= {f"share{i}": share, f"accuracy{i}": accuracy}
                 row |= {f"end{i}": limit, f"below{i}": float(np.interp(limit, share, accuracy))}
@@ -124,7 +124,7 @@ class PrunableFeed:
         limits = np.full(len(names), np.nan)
         for message in evaluator.ask("sensitivity", priority=9, run=run.id, epoch=epoch, criterion="l2", layers=names):
             if "problem" not in message:
-                limits[names.index(message["layer"])] = limit_of(*_shares(message))
+                limits[names.index(message["layer"])] = limit_of(*shares_of(message))
         return {"limit": limits}
 
     def templates(self, run: Run, memory: list[LayerInfo], view: dict[str, Any], theme: Any) -> dict[str, Any]:
@@ -133,7 +133,8 @@ class PrunableFeed:
         return {"figures": {"layer-prunable": drawn}, "texts": {}, "lists": {}}
 
 
-def _shares(message: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def shares_of(message: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Share removed, and accuracy, of a curve as the evaluator sends it."""
     return np.asarray(message["removed"]) / message["units"], np.asarray(message["correct"]) / message["seen"]
 
 

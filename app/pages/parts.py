@@ -88,6 +88,11 @@ def controls(*names: str) -> list[html.Div]:
     return [html.Div(**{"data-control": name}) for name in names]
 
 
+def asked(*names: str) -> list[html.Div]:
+    """The same, each shown only while the page's answer says that it hangs on that key (``controls``)."""
+    return [html.Div(hidden=True, **{"data-control": name, "data-asked": ""}) for name in names]
+
+
 def more(*names: str) -> html.Details:
     return html.Details(className="more", children=[html.Summary("More controls"), *controls(*names)])
 

@@ -14,6 +14,12 @@ HOW_SWEEP = parts.paragraphs(
     "z-score (negative means farther) as on Alignment; frame potential (× random), mean |cosine|, distance and angle "
     "to the unit's own initialisation as on Structure; stable rank, knee and eigenvalues above the Marchenko–Pastur "
     "edge as on Spectrum. Pruned units are left out.",
+    "What is removed or approximated has to be measured: each finished network is brought back at its last epoch and "
+    "run on held-out examples, without retraining, and the picture fills in network by network. Curves of one layer "
+    "have 25 levels on at most 1,000 examples, straight lines between them; all layers together, by the same share "
+    "each, 49 levels on all examples; the unit that matters most and the ranks use all examples; neural collapse at "
+    "most 512 training examples. What can go is the largest level before accuracy first falls by more than one point "
+    "of the whole network's. Answers are kept beside the runs, so nothing is measured twice.",
     "Unit capacity ‖u − u⁰‖ and unit impact ‖v‖: Neyshabur et al. 2018 (arXiv 1805.12076).",
 )
 HOW_EACH = parts.paragraphs("The same runs, a line a seed: whether the effect is there in each of them.")
@@ -31,7 +37,9 @@ def layout() -> html.Section:
         [
             parts.readout("sweep", error=True),
             queue_brief(),
-            *parts.controls("exp", "quantity", "setting", "split"),
+            *parts.controls("exp", "quantity"),
+            *parts.asked("share", "rank", "crit"),
+            *parts.controls("setting", "split"),
             new_button(),
         ],
     )

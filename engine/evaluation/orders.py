@@ -184,6 +184,13 @@ def sensitivity(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
             yield {"layer": layer, "problem": str(problem)}
 
 
+def together(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
+    """The curve of several layers pruned together, at 49 levels."""
+    subject = subjects.at(ask["run"], float(ask["epoch"]))
+    yield from learn(subject, ask["criterion"], ask["layers"])
+    yield from _curve_of(subject, ask["layers"], ask["criterion"], 0)
+
+
 def surface(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     """A coarse curve for each of many epochs: since when can how much go?"""
     for epoch in ask["epochs"]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from prunescope.engine.evaluation.embedding import embed
-from prunescope.engine.evaluation.orders import ablation, curves, sensitivity, surface
+from prunescope.engine.evaluation.orders import ablation, curves, sensitivity, surface, together
 from prunescope.engine.evaluation.readings import collapse, correlations, low_rank_swap
 from prunescope.engine.evaluation.recording import recording
 from prunescope.engine.evaluation.removals import joint, selection, sizes, take_away
@@ -19,6 +19,7 @@ QUESTIONS: dict[str, Callable[[Subjects, dict[str, Any]], Iterator[dict[str, Any
     "ablation": ablation,
     "sensitivity": sensitivity,
     "surface": surface,
+    "together": together,
     "selection": selection,
     "joint": joint,
     "sizes": sizes,

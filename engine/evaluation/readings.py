@@ -22,7 +22,10 @@ BATCH = 256
 
 
 def low_rank_swap(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
-    """Accuracy with one layer's weights replaced by their best approximation of rank k, for many k."""
+    """Accuracy with one layer's weights replaced by their best approximation of rank k.
+
+    For the values of k in ``ask["ranks"]``, or for many.
+    """
     subject = subjects.at(ask["run"], float(ask["epoch"]))
     # A copy, because its weights are replaced below, and other questions share the network.
     model = copy.deepcopy(subject.model)
@@ -36,7 +39,8 @@ def low_rank_swap(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     left, values, right = torch.linalg.svd(whole, full_matrices=False)
     total = float(torch.linalg.norm(values))
     found: dict[int, int] = {}
-    for k in coarse_first(levels(len(values))):
+    asked = sorted({min(int(k), len(values)) for k in ask.get("ranks") or levels(len(values))})
+    for k in coarse_first(asked):
         weight.data = ((left[:, :k] * values[:k]) @ right[:k]).reshape(weight.shape).to(weight.dtype)
         found[k] = _correct(model, subject)
         done = sorted(found)
@@ -46,7 +50,7 @@ def low_rank_swap(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
             "norm_ratio": [float(torch.linalg.norm(values[:one])) / total if total > 0 else 0.0 for one in done],
             "rank": len(values),
             "total": len(subject.targets),
-            "whole": len(found) == len(levels(len(values))),
+            "whole": len(found) == len(asked),
         }
 
 

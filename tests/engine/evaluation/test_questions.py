@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 import torch
 from prunescope.engine import Recorder, Store
-from prunescope.engine.evaluation.orders import RANDOM_ROUNDS, ablation, curves, order_of, sensitivity, surface
+from prunescope.engine.evaluation.orders import (
+    RANDOM_ROUNDS,
+    ablation,
+    curves,
+    order_of,
+    sensitivity,
+    surface,
+    together,
+)
 from prunescope.engine.evaluation.removals import joint, selection, sizes, take_away
 from prunescope.engine.evaluation.subject import CannotEvaluate, Subjects
 from prunescope.engine.pruning import PruningError, rank_units, remove
@@ -104,8 +112,14 @@ def test_questions_about_two_epochs_do_not_disturb_each_other(subjects, asked):
 
 
 def test_layers_together_end_with_nothing_left(subjects, asked):
-    *_, last = curves(subjects, asked | {"layers": ["fc1", "fc2"], "criteria": ["l2"]})
+    said = list(curves(subjects, asked | {"layers": ["fc1", "fc2"], "criteria": ["l2"]}))
+    *_, last = said
     assert last["removed"][0] == 0 and last["removed"][-1] == 36
+    # Asked for by itself, the line of a criterion is the same.
+    *_, alone = together(subjects, asked | {"layers": ["fc1", "fc2"], "criterion": "l2"})
+    *_, beside = (one for one in said if one.get("criterion") == "l2")
+    assert alone["seen"] == alone["total"]
+    assert (alone["removed"], alone["correct"]) == (beside["removed"], beside["correct"])
 
 
 def test_each_unit_alone(subjects, asked):

@@ -30,6 +30,14 @@ def test_full_rank_is_the_network_itself(trained):
     assert last["norm_ratio"][-1] == pytest.approx(1)
 
 
+def test_ranks_can_be_named_and_one_beyond_the_last_is_the_last(trained):
+    subjects = Subjects(trained)
+    *_, all_ranks = low_rank_swap(subjects, ask(trained, layer="fc1"))
+    *_, named = low_rank_swap(subjects, ask(trained, layer="fc1", ranks=[99, 3]))
+    assert named["whole"] and named["k"] == [3, 30]
+    assert named["correct"] == [all_ranks["correct"][all_ranks["k"].index(k)] for k in (3, 30)]
+
+
 def test_a_swap_leaves_the_network_as_it_was(trained):
     subjects = Subjects(trained)
     before = subjects.at(trained.runs()[0].id, 2.0).model.get_submodule("fc1").weight.detach().clone()
