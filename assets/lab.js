@@ -173,7 +173,7 @@ window.prunescope = window.prunescope || {};
       // A problem inside a table ("run.lr" of a sweep's point, "tickets.layer_rates.fc1") belongs to the nearest field.
       const own = Object.keys(left).filter((place) => place === field.name || place.startsWith(field.name + "."));
       const element = form.elements[field.name];
-      document.getElementById(`experiment-${field.name}-problem`).textContent = own.map((place) => left[place]).join(" ");
+      document.getElementById(`experiment-${field.name}-problem`).textContent = own.map((place) => (place === field.name ? "" : place.slice(field.name.length + 1) + ": ") + left[place]).join(" ");
       element.setAttribute("aria-invalid", String(own.length > 0));
       for (const place of own) delete left[place];
       if (own.length && !first) first = element;

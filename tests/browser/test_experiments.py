@@ -1,0 +1,190 @@
+"""Experiments from the page: asked for in a form, followed and measured while they run, steered, reported."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from prunescope.engine.experiments.checks import experiment_from
+from prunescope.engine.experiments.folder import Experiments
+from prunescope.engine.experiments.summary import summarise
+from prunescope.engine.store import LayerInfo
+
+RUN = {"dataset": "digits", "model": "mlp", "hidden": [8], "epochs": 3, "optimizer": "sgd", "train_examples": 320}
+LAYER = LayerInfo(name="fc1", kind="linear", units=4, fan_in=3, shape=(4, 3))
+# Which points stand in the figure, and how many runs behind them.
+POINTS = """(() => { const p = document.querySelector('#page-sweep [data-figure=sweep] .plot');
+    return (p && p.data || []).filter(t => t.marker).flatMap(t => t.x.map((x, i) => [x, t.y[i], t.text[i]])); })()"""
+NETWORKS = "ps.feed('sweep').networks"
+
+
+@pytest.fixture(scope="module")
+def server(serve):
+    server = serve()
+    yield server
+    experiments = Experiments(server.store)
+    for name in experiments.ids():
+        # Its process ends by itself once nothing is left to do.
+        with experiments.open(name).table() as table:
+            table.cancel_all()
+
+
+def described(server, kind, plan, run=None, seeds=(0, 1)):
+    """An experiment on the disk that nobody works on."""
+    asked = {"kind": kind, "name": f"by-{kind}", "title": f"By {kind}", "seeds": list(seeds), "run": RUN | (run or {}), kind: plan}
+    return Experiments(server.store).create(experiment_from(asked))
+
+
+def states(found):
+    with found.table() as table:
+        return {row.key: row.state for row in table.rows()}
+
+
+def test_a_form_refuses_beside_its_fields_and_what_it_starts_fills_in_live_and_is_measured_once(tab, server):
+    tab.expected = ["status of 422"]
+    page = tab.sign_in().open("/sweep").page
+    page.locator("#page-sweep").get_by_role("button", name="New experiment").click()
+    form = page.locator("dialog form")
+    form.get_by_label("Recipe").select_option(label="Width on digits: wider nets move less from where they began")
+    form.get_by_label("Swept settings").fill("hidden = [[8], [16]]\nlr = 0.1")
+    form.get_by_label("Seeds", exact=True).fill("0, 0")
+    form.get_by_label("Epochs", exact=True).fill("0")
+    form.get_by_role("button", name="Start experiment").click()
+    tab.until("document.querySelectorAll('dialog [aria-invalid=true]').length === 3")
+    fields = ("seeds", "run.epochs", "sweep.grid")
+    told = {name: page.locator(f"[id='experiment-{name}-problem']").text_content() for name in fields}
+    assert "0" in told["seeds"] and "1" in told["run.epochs"] and "lr" in told["sweep.grid"]
+    assert Experiments(server.store).ids() == []
+
+    form.get_by_label("Swept settings").fill("hidden = [[8], [16]]")
+    form.get_by_label("Seeds", exact=True).fill("0, 1")
+    form.get_by_label("Epochs", exact=True).fill("3")
+    tab.until("document.querySelector('.form-size').textContent.startsWith('4 runs')")
+    form.get_by_role("button", name="Start experiment").click()
+    page.locator("dialog").wait_for(state="detached")
+    # It fills in while it runs: a point with one run behind it comes before all four are done.
+    seen = []
+    tab.until(f"{POINTS}.length === 2 && {POINTS}.every(([x, y, text]) => text.endsWith('n=2'))",
+              doing=lambda: seen.append(len(tab(POINTS))))  # fmt: skip
+    assert 0 in seen and 1 in seen
+    (name,) = Experiments(server.store).ids()
+    groups = summarise(server.store, Experiments(server.store).open(name)).groups
+    assert [y for _, y, _ in tab(POINTS)] == pytest.approx([group.values["accuracy"].mean for group in groups])
+
+    page.get_by_label("Show").select_option("pruned fc1")
+    tab.until(f"{NETWORKS} && {NETWORKS}[0] === 4 && {POINTS}.length === 2")
+    at_half = tab(POINTS)
+    page.get_by_label("Removed").focus()
+    page.keyboard.press("End")
+    tab.until(f"{POINTS}.length === 2 && {POINTS}[0][1] !== arg", at_half[0][1])
+    # Without any unit the network says the same whatever it sees; digits have ten classes.
+    assert all(0.05 < y < 0.2 for _, y, _ in tab(POINTS))
+    page.go_back() if tab.view()["share"] == 50 else page.keyboard.press("Home")
+    tab.until(f"{POINTS}.length === 2 && {POINTS}[0][1] > 0.3")
+    whole = tab(POINTS)
+    assert [y for _, y, _ in whole] == pytest.approx([group.values["accuracy"].mean for group in groups], abs=1e-6)
+
+    # A server that starts anew has the answers at once: its measuring process is not even started.
+    port = server.port
+    server.kill()
+    tab.expected += ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE"]
+    server.port = port
+    server.start()
+    tab.open(f"/sweep?exp={name}&quantity=pruned fc1&share=0")
+    tab.until(f"{POINTS}.length === 2")
+    assert tab(POINTS) == whole and tab(NETWORKS) == [4, 4]
+    lines = [line for line in (server.logdir / ".measured.jsonl").read_text().splitlines() if line]
+    assert len({json.loads(line)["key"] for line in lines}) == len(lines) == 4
+
+
+def test_a_queue_is_ordered_paused_cancelled_and_retried_and_a_failure_stops_no_other(tab, server, wait):
+    # A second an epoch leaves time to press a button.
+    slow = {"weight_decay": 1.0, "min_epoch_seconds": 1.0}
+    found = described(server, "sweep", {"grid": {"lr": [1000.0, 0.01, 0.02, 0.03]}}, run=slow, seeds=[0])
+    broken, second, third, last = states(found)
+    page = tab.sign_in().open(f"/sweep?exp={found.id}").page
+
+    def press(key, words):
+        place = list(states(found)).index(key)
+        button = page.locator("[data-queue] .queue-row").nth(place).get_by_role("button", name=re.compile(f"^{words}"))
+        # The queue is drawn anew with every change: it says what it stands at.
+        tab.until("document.querySelectorAll('[data-queue] .queue-row')[arg[0]].dataset.status === arg[1]",
+                  [place, states(found)[key]])  # fmt: skip
+        button.click()
+
+    def wait_for(key, state):
+        wait(lambda: states(found)[key] == state, f"{key} was {state}")
+
+    page.locator("[data-queue-note]:visible").get_by_text("stopped: no process works on it").wait_for()
+    press(second, "Cancel")
+    wait_for(second, "cancelled")
+    press(third, "Pause")
+    wait_for(third, "paused")
+    # The last is brought before all others, and somebody begins to work.
+    press(last, "Next")
+    wait_for(last, "running")
+    assert next(iter(states(found))) == last
+    press(third, "Resume")
+    press(second, "Retry")
+    wait_for(last, "done")
+    wait_for(broken, "failed")
+    with found.table() as table:
+        error = table.row(broken).error
+    assert error.startswith("Diverged")
+    tab.until("[...document.querySelectorAll('.queue-error')].some(e => e.textContent === arg)", error)
+    # It is tried once more while another is paused, saved as far as it has come, and goes on from there.
+    running = next(key for key in (second, third) if states(found)[key] != "done")
+    wait_for(running, "running")
+    press(broken, "Retry")
+    press(running, "Pause")
+    wait_for(running, "paused")
+    press(running, "Resume")
+    tab.until("document.querySelectorAll('[data-queue] [data-status=done]').length === 3")
+    assert states(found) == {last: "done", broken: "failed", second: "done", third: "done"}
+    with found.table() as table:
+        attempts = {row.key: row.attempt for row in table.rows()}
+    assert (attempts[last], attempts[broken], attempts[running], sum(attempts.values())) == (1, 2, 2, 6)
+    tab.until(f"{POINTS}.length === 3")
+    tab.until("document.querySelector('#page-sweep [data-queue-note]').textContent === 'failed · 3 of 4 done · 1 failed'")
+
+
+def test_a_report_opens_alone_and_its_table_is_that_of_the_data(tab, server, tmp_path):
+    found = described(server, "tickets", {"levels": 2, "rate": 0.5, "arms": ["dense", "ticket"]})
+    with found.table() as table:
+        for i, row in enumerate(table.rows()):
+            run_id = server.store.create_run(row.cell.config, name=row.key, run_id=found.run_id(row.key))
+            with server.store.writer(run_id) as writer:
+                writer.declare([LAYER], total_epochs=1)
+                writer.set_state("running")
+                for epoch in range(2):
+                    writer.commit(epoch, {"fc1.weight": np.full((4, 3), epoch + 1, np.float32)}, {"val/accuracy": epoch * i / 10})
+                writer.set_state("done")
+            table.begin(row.key, run_id)
+            table.finish(row.key, {"accuracy": 0.9 - i / 37, "remaining": 0.5**row.cell.level, "early_stop_iteration": 10 + i})
+    page = tab.sign_in().open(f"/tickets?exp={found.id}").page
+    link = page.locator("[data-queue-report]:visible")
+    link.wait_for()
+    with page.expect_download() as download:
+        link.click()
+    path = tmp_path / "report.html"
+    download.value.save_as(path)
+    page.goto(path.as_uri())
+    # The figures of the page are drawn in it.
+    tab.until("document.querySelectorAll('.plot .main-svg').length >= 3")
+    shown = tab("[...document.querySelector('table').rows].map(r => [...r.cells].map(c => c.textContent))")
+    groups = summarise(server.store, found).groups
+    columns = [shown[0].index(name) for name in ("remaining", "accuracy", "early stop iteration")]
+    assert [[cells[0], cells[1], cells[2], *(cells[at] for at in columns)] for cells in shown[1:]] == [
+        [
+            group.arm, group.label, "2 of 2",
+            *(f"{group.values[name].mean:.4f} ± {group.values[name].sd:.4f}" for name in ("remaining", "accuracy")),
+            "{:.0f} ± {:.0f}".format(*group.values["early_stop_iteration"][:2]),
+        ]
+        for group in groups
+    ]  # fmt: skip
+    drawn = tab("document.querySelector('.plot').data.filter(t => t.name === 'ticket')[0].y")
+    assert drawn == pytest.approx([group.values["accuracy"].mean for group in groups])
+    # Settings and versions, the command that repeats it, and the numbers to compute with are in the same file.
+    words = page.locator("body").text_content()
+    assert "prunescope tickets" in words and "torch" in words and "levels = 2" in words
+    assert tab("document.querySelector('a[download=\"groups.csv\"]').href.startsWith('data:')")
