@@ -40,6 +40,8 @@ OF_LAYERS = {
     "stable": "stable rank",
     "knee": "knee of the spectrum",
     "outside": "eigenvalues above chance",
+    "directions": "separate directions",
+    "explained": "variance of paths in two components",
 }
 # Of a layer, or of all together, as the evaluator measures it; see `finals`.
 MEASURED = {
@@ -60,7 +62,7 @@ COLLAPSE = {
     "nc4": "NC4, away from the nearest class mean",
 }
 
-SHARES = ("prunable", "pruned", "fading", "worst", "ranked", "nc4", "remaining")
+SHARES = ("prunable", "pruned", "fading", "worst", "ranked", "explained", "nc4", "remaining")
 DEGREES = ("angle", "closer", "turned")
 
 

@@ -11,9 +11,11 @@ from prunescope.engine.geometry import (
     AngleNull,
     angle_null,
     compare_to_init,
+    direction_clusters,
     expected_frame_potential,
     frame_potential,
     mean_abs_inner_product,
+    principal_basis,
     reconstruction_error,
     singular_values,
     spectral_density,
@@ -39,6 +41,7 @@ NUMBERS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "turned": lambda weights, initial: float(compare_to_init(initial, weights).angles.mean()),
     "stable": lambda weights, initial: stable_rank(singular_values(weights)),
     "knee": lambda weights, initial: float(reconstruction_error(singular_values(weights)).knee),
+    "directions": lambda weights, initial: float(len(np.unique(direction_clusters(weights)))),
     "outside": lambda weights, initial: float(spectral_density(weights).above),
 }
 # What stands in tables; each is a clustering or a decomposition a run and layer.
@@ -79,6 +82,8 @@ class Recorded:
             return self.effect(run, layer, epoch)
         if kind == "z":
             return self.z(run, layer, epoch)
+        if kind == "explained":
+            return self.explained(run, layer, epoch)
 
         def compute() -> float:
             weights, initial = run.weights(layer, epoch), run.weights(layer, float(run.epochs[0]))
@@ -87,6 +92,17 @@ class Recorded:
             return float(NUMBERS[kind](weights[live], initial[live])) if live.any() else np.nan
 
         return self.once(("layer", str(run.path), run.created, layer, epoch, kind), compute)
+
+    def explained(self, run: Run, layer: str, epoch: float) -> float:
+        """Share of the variance of all units' paths that two principal components explain, as on Trajectories."""
+
+        def compute() -> float:
+            paths = run.trajectory(layer)
+            if not np.isfinite(paths).all():
+                return np.nan
+            return float(principal_basis(paths, min(2, paths.shape[2])).explained_variance_ratio.sum())
+
+        return self.once(("explained", str(run.path), run.created, layer, epoch), compute)
 
     def angles(self, run: Run, layer: str, epoch: float) -> np.ndarray:
         """(units,) angle of each to its centre among four, in degrees; nan for a unit without a direction."""

@@ -12,7 +12,8 @@ HOW_SWEEP = parts.paragraphs(
     "Accuracy and loss are of the last epoch, and so is what is told of a layer, which is computed when it is chosen: "
     "median angle, effective rank and spread of norms as on the Overview page; degrees closer than by chance and the "
     "z-score (negative means farther) as on Alignment; frame potential (× random), mean |cosine|, distance and angle "
-    "to the unit's own initialisation as on Structure; stable rank, knee and eigenvalues above the Marchenko–Pastur "
+    "to the unit's own initialisation and directions that differ (cosine below .99) as on Structure; variance of all "
+    "paths that two components explain as on Trajectories; stable rank, knee and eigenvalues above the Marchenko–Pastur "
     "edge as on Spectrum. Pruned units are left out.",
     "What is removed or approximated has to be measured: each finished network is brought back at its last epoch and "
     "run on held-out examples, without retraining, and the picture fills in network by network. Curves of one layer "
