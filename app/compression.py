@@ -2,10 +2,9 @@
 
 import gzip
 import hashlib
-import threading
-from collections import OrderedDict
 
 from flask import Flask, Response, request
+from prunescope.engine.recent import Recent
 
 TEXT = frozenset(
     {
@@ -29,22 +28,12 @@ class CompressedFiles:
     """The newest `KEPT` compressed files, by content: a path may carry any fingerprint a client invents."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._files: OrderedDict[bytes, bytes] = OrderedDict()
+        self._files = Recent[bytes, bytes](KEPT)
 
     def get(self, data: bytes) -> bytes:
         key = hashlib.blake2b(data, digest_size=16).digest()
-        with self._lock:
-            if key in self._files:
-                self._files.move_to_end(key)
-                return self._files[key]
         # mtime 0: the same file always gives the same bytes.
-        packed = gzip.compress(data, 6, mtime=0)
-        with self._lock:
-            self._files[key] = packed
-            while len(self._files) > KEPT:
-                self._files.popitem(last=False)
-        return packed
+        return self._files.once(key, lambda: gzip.compress(data, 6, mtime=0))
 
 
 def install(server: Flask) -> None:

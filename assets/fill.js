@@ -58,8 +58,6 @@ window.prunescope = window.prunescope || {};
     if (value === null || value === undefined) return value;
     const scale = hole.scale ?? 1;
     if ("pick" in hole) return value.length ? value[ps.pickedIndex((local[hole.pick] ?? 0) / scale, value.length)] : null;
-    if ("head" in hole) return value.slice(0, Math.floor(((local[hole.head] ?? 0) / scale) * value.length + 0.5));
-    if ("rest" in hole) return value.slice(Math.floor(((local[hole.rest] ?? 0) / scale) * value.length + 0.5));
     if ("among" in hole) return (local[hole.among] ?? []).filter((i) => i >= 0 && i < value.length).map((i) => value[i]);
     if ("slice" in hole) {
       const width = Math.floor(value.length / hole.of), place = ps.pickedIndex((local[hole.slice] ?? 0) / scale, hole.of);

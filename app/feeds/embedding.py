@@ -1,7 +1,5 @@
 """Other embeddings of a layer: asked for by name, of one epoch that stays until another is asked for."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +8,7 @@ import numpy as np
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds.words import chosen_layer, epoch_text, units
 from prunescope.app.figures import similarity as figures
+from prunescope.engine.recent import Recent
 from prunescope.engine.store import LayerInfo, Run
 
 NAMES = {"tsne": "t-SNE", "mds": "MDS", "isomap": "Isomap", "spectral": "spectral embedding"}
@@ -30,8 +29,7 @@ class EmbeddingFeed:
     keys = ("layer", "emb", "embat")
 
     def __init__(self) -> None:
-        self._done: OrderedDict[tuple[Any, ...], dict[str, Any]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._done = Recent[tuple[Any, ...], dict[str, Any]](KEPT)
 
     def begin(self, run: Run, view: dict[str, Any]) -> EmbeddingMemory:
         layer = chosen_layer(run, view["layer"])
@@ -51,8 +49,7 @@ class EmbeddingFeed:
             yield {"emb_x": nothing, "emb_y": nothing, "emb_said": "", "emb_problem": ""}
             return
         key = (run.id, run.created, memory)
-        with self._lock:
-            known = self._done.get(key)
+        known = self._done.get(key)
         if known is not None:
             yield known
             return
@@ -71,10 +68,7 @@ class EmbeddingFeed:
         except ValueError as problem:
             yield row | {"emb_said": name, "emb_problem": figures.wrapped(str(problem))}
             return
-        with self._lock:
-            self._done[key] = row
-            while len(self._done) > KEPT:
-                self._done.popitem(last=False)
+        self._done.put(key, row)
 
     def templates(self, run: Run, memory: EmbeddingMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
         drawn = {} if memory.method == "none" else {"embedding": figures.embedding(theme, units(memory.layer)[:-1])}

@@ -1,13 +1,13 @@
 """A layer's weights at one epoch, as far as geometry can speak of them: units with a direction, and why not others."""
 
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from prunescope.app.feeds.words import epoch_text, units
 from prunescope.engine.geometry import Pairs, among, inner_products, unit_norms
+from prunescope.engine.recent import Recent
 from prunescope.engine.store import LayerInfo, Run
 
 # Feeds of a page walk through the same epochs: what one has read and multiplied serves the others.
@@ -60,42 +60,13 @@ class Snapshot:
         return full
 
 
-class Recent:
-    """Snapshots by what they are of, the least used forgotten first; safe from many threads."""
-
-    def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
-        self._most = most_bytes
-        self._kept: OrderedDict[tuple[Any, ...], Snapshot] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: tuple[Any, ...]) -> Snapshot | None:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._kept.clear()
-
-    def put(self, key: tuple[Any, ...], found: Snapshot) -> None:
-        with self._lock:
-            self._kept[key] = found
-            while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > self._most:
-                self._kept.popitem(last=False)
-
-
-RECENT = Recent()
+RECENT = Recent[tuple[Any, ...], Snapshot](KEPT_BYTES, weigh=lambda snapshot: snapshot.nbytes)
 
 
 def snapshot(run: Run, layer: LayerInfo, epoch: float) -> Snapshot:
     """What is recorded of a layer at one epoch; recorded snapshots never change, so recent ones are kept."""
     key = (str(run.path), run.created, layer.name, epoch)
-    found = RECENT.get(key)
-    if found is None:
-        found = _read(run, layer, epoch)
-        RECENT.put(key, found)
-    return found
+    return RECENT.once(key, lambda: _read(run, layer, epoch))
 
 
 def _read(run: Run, layer: LayerInfo, epoch: float) -> Snapshot:

@@ -1,8 +1,6 @@
 """What pages about many runs read of each: its curves, and the structure of its layers at the end. Remembered."""
 
-from collections import OrderedDict
 from collections.abc import Callable
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ from prunescope.engine.geometry import (
     stable_rank,
     z_score,
 )
+from prunescope.engine.recent import Recent
 from prunescope.engine.store import Run
 
 KEPT = 20_000
@@ -52,21 +51,8 @@ class Recorded:
     """Numbers of runs by what they are about; a snapshot never changes, so neither does what follows from it."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
-        self._lock = Lock()
-
-    def once(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
-        """What was computed under this key before, or what `compute` gives."""
-        with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                return self._known[key]
-        found = compute()
-        with self._lock:
-            self._known[key] = found
-            while len(self._known) > KEPT:
-                self._known.popitem(last=False)
-        return found
+        # What was computed, by what it is about.
+        self.once = Recent[tuple[Any, ...], Any](KEPT).once
 
     def curves(self, run: Run) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Epochs, and each metric over them."""

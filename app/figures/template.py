@@ -34,7 +34,6 @@ def ref(name: str, at: At = "epoch", **more: Any) -> dict[str, Any]:
     col : take one entry of each row.
     pick : take the entry at the place that the local view key named here points at: 0 is the first entry,
         ``scale`` (1 unless given) the last.
-    head, rest : take the entries before, or from, that place.
     among : keep the entries whose index is in the list under this local view key.
     slice, of : take the row, of a matrix of ``of`` rows, at the place that the local view key named here
         points at (0 is the first row, 1 the last).
@@ -153,10 +152,6 @@ def _part(value: Any, hole: Mapping[str, Any], local: Mapping[str, Any]) -> Any:
     scale = hole.get("scale", 1)
     if "pick" in hole:
         return value[picked_index(float(local.get(hole["pick"], 0)) / scale, len(value))] if len(value) else None
-    if "head" in hole:
-        return value[: int(float(local.get(hole["head"], 0)) / scale * len(value) + 0.5)]
-    if "rest" in hole:
-        return value[int(float(local.get(hole["rest"], 0)) / scale * len(value) + 0.5) :]
     if "among" in hole:
         chosen = [i for i in local.get(hole["among"], []) if 0 <= i < len(value)]
         return [value[i] for i in chosen] if isinstance(value, list) else np.asarray(value)[chosen]

@@ -1,7 +1,6 @@
 """Questions about one set of units: the accuracy without them, what is left, and files of it."""
 
 import json
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ Answer = dict[str, Any]
 Removed = dict[str, np.ndarray]
 SIZE_LEVELS = 12
 LATENCY_RUNS = 9
-KEPT_SIZES = 2048
 
 
 def selection(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
@@ -137,7 +135,7 @@ def sizes(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     for mask, known in smaller:
         if known is None:
             known = _measured(subject, mask, LATENCY_RUNS)
-            _remember(subjects.sizes, _size_key(ask["run"], mask), known)
+            subjects.sizes.put(_size_key(ask["run"], mask), known)
         found["latency"].append(known["latency"])
         yield {"tick": True}
     yield found
@@ -152,12 +150,6 @@ def _measured(subject: Subject, mask: Removed, runs: int) -> dict[str, float]:
 def _size_key(run: str, mask: Removed) -> tuple[Any, ...]:
     """How much goes decides the size, not which units: those tied to others take equally many along."""
     return run, *((layer, len(units)) for layer, units in sorted(mask.items()))
-
-
-def _remember(sizes: OrderedDict[Any, dict[str, float]], key: tuple[Any, ...], found: dict[str, float]) -> None:
-    sizes[key] = found
-    while len(sizes) > KEPT_SIZES:
-        sizes.popitem(last=False)
 
 
 def take_away(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:

@@ -2,7 +2,6 @@
 
 import copy
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +15,7 @@ from prunescope.engine.data import load_for
 from prunescope.engine.models import build_for
 from prunescope.engine.pruning import Network, criterion_named, trace
 from prunescope.engine.pruning.on_data import Estimate, Quantities, measured_together, stream_quantities
+from prunescope.engine.recent import Recent
 from prunescope.engine.store import Run, Store
 from torch import nn
 
@@ -24,6 +24,7 @@ CALIBRATION = 512
 KEPT_MODELS = 4
 # A page asks many questions about one epoch: its network is loaded, and its channels followed, once.
 KEPT_SUBJECTS = 3
+KEPT_SIZES = 2048
 
 
 # ``module:callable``, or the callable itself.
@@ -111,11 +112,11 @@ class Subjects:
 
     def __init__(self, store: Store, *, model: Named | None = None, data: Named | None = None):
         self.store = store
-        self.sizes: OrderedDict[Any, dict[str, float]] = OrderedDict()
+        self.sizes = Recent[tuple[Any, ...], dict[str, float]](KEPT_SIZES)
         self._own_model = model
         self._own_data = data
-        self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
-        self._subjects: OrderedDict[tuple[str, float], Subject] = OrderedDict()
+        self._loaded = Recent[str, _Loaded](KEPT_MODELS)
+        self._subjects = Recent[tuple[str, float], Subject](KEPT_SUBJECTS)
 
     def at(self, run_id: str, epoch: float) -> Subject:
         """The network of a run at one of its recorded epochs, not to be changed: other questions share it.
@@ -126,16 +127,10 @@ class Subjects:
             If the run does not say how its network is built, or what to measure it on.
         """
         run = self.store.run(run_id)
-        key = _key(run), epoch
-        if key not in self._subjects:
-            self._subjects[key] = self._bring_to(run, epoch)
-            while len(self._subjects) > KEPT_SUBJECTS:
-                self._subjects.popitem(last=False)
-        self._subjects.move_to_end(key)
-        return self._subjects[key]
+        return self._subjects.once((_key(run), epoch), lambda: self._bring_to(run, epoch))
 
     def _bring_to(self, run: Run, epoch: float) -> Subject:
-        loaded = self._load(run)
+        loaded = self._loaded.once(_key(run), lambda: self._bring_up(run))
         model = copy.deepcopy(loaded.model)
         try:
             model.load_state_dict(run.state_dict(epoch))
@@ -153,15 +148,6 @@ class Subjects:
             calibration=loaded.calibration,
             initial=loaded.initial,
         )
-
-    def _load(self, run: Run) -> _Loaded:
-        key = _key(run)
-        if key not in self._loaded:
-            self._loaded[key] = self._bring_up(run)
-            while len(self._loaded) > KEPT_MODELS:
-                self._loaded.popitem(last=False)
-        self._loaded.move_to_end(key)
-        return self._loaded[key]
 
     def _bring_up(self, run: Run) -> _Loaded:
         initial = run.arrays(float(run.epochs[0]))
