@@ -52,6 +52,20 @@ def test_an_update_asks_only_for_what_is_new(tab, live):
     assert sizes and all("have=6" in url or "have=7" in url for url in sizes)
 
 
+def test_an_epoch_that_comes_while_rows_are_on_their_way_is_fetched_next(tab, live, wait):
+    tab.choose(live.id).settled().drawn("alignment", epoch=5)
+    held = []
+    tab.page.route("**/api/rows?feed=curve&*", lambda route: held.append((route, route.fetch())), times=1)
+    live.commit(6)
+    wait(lambda: held, "no rows asked for", nap=lambda: tab.page.wait_for_timeout(50))
+    live.commit(7)
+    tab.until("ps.runs[ps.view().run].epoch === 7")
+    tab("(() => { ps.refresh = () => {}; return true; })()")  # nothing later will bring it along
+    ((route, answer),) = held
+    route.fulfill(response=answer)
+    tab.until("ps.feed('curve').epochs.at(-1) === 7")
+
+
 def test_an_update_keeps_zoom_and_controls(tab, live):
     tab.choose(live.id).drawn("alignment", epoch=5)
     page, plot = tab.page, tab.plot("sizes")
