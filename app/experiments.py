@@ -76,6 +76,11 @@ def _told(root: Path, name: str, written: float) -> tuple[str, str]:
     return experiment.title or name, experiment.kind
 
 
+def of_run(store: Store, run_id: str, kinds: Sequence[str] = ()) -> str:
+    """The experiment that a run belongs to, if it is of these kinds; else ""."""
+    return next((name for name, _ in listed(store, kinds) if run_id.startswith(name + ".")), "")
+
+
 def chosen(store: Store, name: str, kinds: Sequence[str] = ()) -> Described:
     """The experiment that a link names, or the newest one; of some kinds first, where any are given.
 

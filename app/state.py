@@ -329,6 +329,7 @@ KEYS: tuple[Key, ...] = (
         pages=("sweep",), more=True,
     ),
     Key(name="runs", kind="text", label="Runs compared", default="", reach="rows", pages=("compare",)),
+    Key(name="paint", kind="text", label="Their colours", default="", reach="rows", pages=("compare",)),
     Key(name="metric", kind="option", label="Show", default="", reach="rows", pages=("compare",)),
     Key(name="sel", kind="text", label="Selected units", default="", reach="rows"),
     Key(name="unit", kind="number", label="Unit", default=-1, minimum=-1, reach="rows"),

@@ -139,11 +139,14 @@ window.prunescope = window.prunescope || {};
     if (line.offsetHeight > parseFloat(line.style.minHeight || "0")) line.style.minHeight = `${line.offsetHeight}px`;
   }
 
+  // A number stays on one line with its unit, its uncertainty and the word before it.
+  const together = (text) => text.replaceAll(" ± ", "\u00a0±\u00a0").replaceAll(" %", "\u00a0%").replace(/\bepoch (?=\d)/g, "epoch\u00a0");
+
   function fillTexts(feed, cursor, local) {
     for (const [id, hole] of Object.entries(feed.texts)) {
       const element = document.getElementById(id);
-      const text = ps.fill(hole, feed, cursor, local) ?? "";
-      if (element && element.textContent !== String(text)) { element.textContent = text; if (element.matches(".page-head > *")) holdRoom(element); }
+      const text = together(String(ps.fill(hole, feed, cursor, local) ?? ""));
+      if (element && element.textContent !== text) { element.textContent = text; if (element.matches(".page-head > *")) holdRoom(element); }
     }
     for (const [id, items] of Object.entries(feed.lists)) {
       const list = document.getElementById(id);

@@ -7,7 +7,6 @@ window.prunescope = window.prunescope || {};
     failed: ["resume", "rerun"], done: ["rerun"], queued: ["stop"], "not responding": ["stop"],
   };
   const WORDS = { pause: "Pause", resume: "Resume", stop: "Stop", rerun: "Run again" };
-  const COLOURS = "prunescope.colours";
   let filter = "";
   const items = new Map();
   let inSight = "";
@@ -20,48 +19,11 @@ window.prunescope = window.prunescope || {};
     return value <= 1 ? `${(100 * value).toFixed(1)}\u00a0%` : value.toPrecision(3);
   }
 
-  function order() {
+  ps.runsByAge = function () {
     // Newest first, and steady: the place of a run never depends on how far it is.
     return Object.entries(ps.runs).sort((a, b) => (b[1].created || 0) - (a[1].created || 0) || (a[0] < b[0] ? -1 : 1));
-  }
-
-  // A run keeps its colour: the one that its name gives, or the next one while an older run has that.
-  const COUNT = 8;
-  function byName(id) {
-    let sum = 0;
-    for (const letter of id) sum = (sum * 31 + letter.codePointAt(0)) >>> 0;
-    return sum % COUNT;
-  }
-  function byAge(id) {
-    const taken = new Set();
-    for (const [one] of order().reverse()) {
-      let colour = byName(one);
-      while (taken.size < COUNT && taken.has(colour)) colour = (colour + 1) % COUNT;
-      if (one === id) return colour;
-      taken.add(colour);
-      if (taken.size === COUNT) break;
-    }
-    return byName(id);
-  }
-  ps.runColour = function (id) {
-    const chosen = colours()[id];
-    return `var(--data-${Number.isInteger(chosen) && chosen >= 0 && chosen < COUNT ? chosen : byAge(id)})`;
   };
 
-  // Or by choice, which this browser remembers.
-  function colours() { try { return JSON.parse(localStorage.getItem(COLOURS) || "{}") || {}; } catch { return {}; } }
-  function pickColour(id) {
-    const paint = (index) => {
-      const now = colours();
-      if (index === null) delete now[id]; else now[id] = index;
-      try { localStorage.setItem(COLOURS, JSON.stringify(now)); } catch { /* private mode */ }
-      items.get(id).dot.style.background = ps.runColour(id);
-      box.close();
-      ps.requestDraw();
-    };
-    const swatches = Array.from({ length: 8 }, (_, i) => { const swatch = ps.el("button", { type: "button", class: "swatch", "aria-label": `Colour ${i + 1} of 8`, onclick: () => paint(i) }); swatch.style.background = `var(--data-${i})`; return swatch; });
-    const box = ps.dialog(`Colour of “${ps.runs[id]?.name || id}”`, ps.el("div", { class: "swatches" }, ...swatches, ps.el("button", { type: "button", class: "small", onclick: () => paint(null) }, "By itself")));
-  }
   function exportRun(id) {
     const link = (format) => `/api/travel?${new URLSearchParams({ run: id, format })}`;
     const fetched = (format) => async (event) => {
@@ -85,7 +47,7 @@ window.prunescope = window.prunescope || {};
     if (!list) return;
     ps.fillRunPicks();
     const chosen = ps.view().run;
-    const all = order().filter(([id, run]) => (run.name + " " + id + " " + run.status).toLowerCase().includes(filter));
+    const all = ps.runsByAge().filter(([id, run]) => (run.name + " " + id + " " + run.status).toLowerCase().includes(filter));
     const shown = folded(all, chosen);
     const seen = new Set();
     shown.forEach(([id, run], place) => {
@@ -155,14 +117,13 @@ window.prunescope = window.prunescope || {};
   function build(id) {
     const el = ps.el;
     const dot = el("i", { class: "dot", "aria-hidden": "true" });
-    dot.style.background = ps.runColour(id);
     const name = el("span", { class: "run-name" });
     const state = el("span", { class: "run-state" });
     const bar = el("span", { class: "run-bar" }, el("i"));
     // A click on the dot of the chosen run offers other colours; the button "Colour" is the same for the keyboard.
     dot.title = "Colour";
     const pick = el("button", { type: "button", class: "run-pick", ondblclick: () => solo(id),
-      onclick: (event) => (event.target === dot && ps.view().run === id ? pickColour(id) : choose(id)) }, dot, name, state, bar);
+      onclick: (event) => (event.target === dot && ps.view().run === id ? ps.pickColour(id) : ps.chooseRun(id)) }, dot, name, state, bar);
     const box = el("input", { type: "checkbox", class: "run-tick", "aria-label": `Compare ${id}`, title: "Lay over others on the page Compare", onchange: () => tick(id, box.checked) });
     const actions = el("div", { class: "run-actions" });
     return { box: el("li", { "data-run": id }, pick, box, actions), tick: box, dot, name, state, bar, pick, actions, shown: "" };
@@ -172,6 +133,7 @@ window.prunescope = window.prunescope || {};
 
   function update(item, id, run, chosen) {
     set(item.name, run.name || id);
+    item.dot.style.background = ps.runColour(id);
     item.tick.checked = ticked().includes(id);
     const total = run.total;
     const progress = run.status === "running" && total ? `epoch ${Math.floor(run.epoch ?? 0)} of ${total}` : run.status;
@@ -195,7 +157,7 @@ window.prunescope = window.prunescope || {};
   // What is seldom wanted waits behind one button.
   function rest(id, item) {
     const button = ps.el("button", { type: "button", class: "small", "data-menu": "", "data-action": "more", "aria-haspopup": "menu", "aria-label": `More about “${ps.runs[id].name || id}”`,
-      onclick: () => ps.openMenu(button, item.actions, "Run", [["Rename …", () => rename(id)], ["Colour …", () => pickColour(id)], ["Export …", () => exportRun(id)], ["Delete", () => ps.control(id, "delete")]]) }, "⋯");
+      onclick: () => ps.openMenu(button, item.actions, "Run", [["Rename …", () => rename(id)], ["Colour …", () => ps.pickColour(id)], ["Export …", () => exportRun(id)], ["Delete", () => ps.control(id, "delete")]]) }, "⋯");
     return button;
   }
   async function rename(id) {
@@ -207,52 +169,7 @@ window.prunescope = window.prunescope || {};
     input.select();
   }
 
-  function choose(id) { ps.set({ run: id, layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1, mix: "" }, { push: true }); document.getElementById("app").classList.remove("show-runs"); }
-
-  // Changes need the launch token, which a page opened by its bare address does not have.
-  let session = null;
-  ps.forgetSession = () => { session = null; };
-  ps.mayChange = async function () {
-    if (!session) {
-      try { session = await (await fetch("/api/session")).json(); } catch { return true; }
-      document.getElementById("app").classList.toggle("may-not-change", !session.may_change);
-    }
-    if (session.may_change) return true;
-    ps.toast(session.read_only ? "This dashboard was started to show only: nothing can be changed."
-      : "This page may only look. To change things, open the address with ?token=… that prunescope printed when it started.");
-    return false;
-  };
-
-  ps.post = async function (path, body) {
-    const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-    const told = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw Object.assign(new Error([told.error, told.do].filter(Boolean).join(" ") || `The server answered ${answer.status}.`), { told, status: answer.status });
-    return told;
-  };
-
-  ps.control = async function (id, action, more = {}) {
-    if (!(await ps.mayChange())) return;
-    try {
-      const told = await ps.post(`/api/runs/${encodeURIComponent(id)}/control`, { action, ...more });
-      if (action === "rerun" && told.run) choose(told.run);
-      if (action === "delete") {
-        ps.toast(`Deleted “${ps.runs[id]?.name || id}”.`, "Undo", () => ps.post(`/api/runs/${encodeURIComponent(id)}/control`, { action: "restore" }).catch((e) => ps.toast(e.message)));
-        if (ps.view().run === id) ps.set({ run: "" });
-      }
-    } catch (problem) { ps.toast(problem.message); }
-  };
-
-  let hiding = null;
-  ps.toast = function (text, action, act) {
-    const box = document.getElementById("toast");
-    clearTimeout(hiding);
-    const close = () => { box.hidden = true; };
-    box.replaceChildren(ps.el("span", {}, text));
-    if (action) box.append(ps.el("button", { type: "button", onclick: () => { act(); close(); } }, action));
-    box.append(ps.el("button", { type: "button", "aria-label": "Close", onclick: close }, "×"));
-    box.hidden = false;
-    hiding = setTimeout(close, action ? 15000 : 8000);
-  };
+  ps.chooseRun = function (id) { ps.set({ run: id, layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1, mix: "" }, { push: true }); document.getElementById("app").classList.remove("show-runs"); };
 
   function badge() {
     const box = document.getElementById("badge");
@@ -272,7 +189,7 @@ window.prunescope = window.prunescope || {};
 
   // A page without a run shows the newest one: the first thing that anybody wants to see.
   function adopt() {
-    const known = order();
+    const known = ps.runsByAge();
     if (!known.length) return;
     if (!ps.view().run) ps.set({ run: known[0][0] });
   }
@@ -281,7 +198,7 @@ window.prunescope = window.prunescope || {};
     const box = document.getElementById("runs-filter");
     box.append(ps.el("input", { type: "search", placeholder: "filter", "aria-label": "Filter runs", oninput: (event) => { filter = event.target.value.toLowerCase(); ps.drawRuns(); } }));
     ps.onRuns(() => { adopt(); ps.drawRuns(); });
-    ps.onView((changed) => { if (changed.includes("run")) ps.loadRun(); if (changed.includes("run") || changed.includes("runs")) ps.drawRuns(); });
+    ps.onView((changed) => { if (changed.includes("run")) ps.loadRun(); if (["run", "runs", "paint"].some((key) => changed.includes(key))) ps.drawRuns(); });
     ps.drawRuns();
     ps.loadRun();
   };

@@ -67,6 +67,7 @@ window.prunescope = window.prunescope || {};
     ps.startLayerPick();
     ps.startScrubber();
     ps.startMenus();
+    ps.startColours();
     ps.startRuns();
     ps.startTray();
     ps.startPresent();

@@ -43,7 +43,7 @@ class CompareFeed:
     """The runs that are ticked; the chosen one where none is."""
 
     whole = True
-    keys = ("run", "runs", "layer", "metric")
+    keys = ("run", "runs", "paint", "layer", "metric")
 
     def __init__(self) -> None:
         self._recorded = Recorded()
@@ -59,7 +59,7 @@ class CompareFeed:
                 missing.append(name)
         if not runs:
             raise ValueError("Tick runs in the list at the left to lay them over one another.")
-        groups = cohorts(runs)
+        groups = cohorts(runs, painted(ids, view["paint"]))
         curves = [[self._recorded.curves(run) for run in group.runs] for group in groups]
         metrics = list(dict.fromkeys(name for held in curves for _, table in held for name in table))
         best = next((name for name in HEADLINES if name in metrics), metrics[0] if metrics else "")
@@ -156,7 +156,14 @@ def alike(both: Merged | str) -> str:
     return minus(f"cosine to the nearest {both.nearest:.2f}{same}")
 
 
-def cohorts(runs: Sequence[Run]) -> list[Cohort]:
+def painted(ids: Sequence[str], paint: str) -> dict[str, int]:
+    """Colours that a page or a link asks for, a digit a run; {} unless there is one for each (``tellPage`` in colours.js)."""
+    if len(paint) != len(ids) or not all(digit in "01234567" for digit in paint):
+        return {}
+    return dict(zip(ids, map(int, paint), strict=True))
+
+
+def cohorts(runs: Sequence[Run], paint: Mapping[str, int] | None = None) -> list[Cohort]:
     """Runs by what they are besides their seed, in the order in which they were ticked."""
     by_kind: dict[str, list[Run]] = {}
     for run in runs:
@@ -168,7 +175,7 @@ def cohorts(runs: Sequence[Run]) -> list[Cohort]:
         by_kind.setdefault(f"{sorted(settings.items(), key=str)} {own}", []).append(run)
     found, used = [], {}
     for members in by_kind.values():
-        colour = colour_of(members[0].id)
+        colour = (paint or {}).get(members[0].id, colour_of(members[0].id))
         used[colour] = used.get(colour, -1) + 1
         name = members[0].name if len(members) == 1 else _SEED.sub("", members[0].name).strip(" :,") or members[0].name
         found.append(Cohort(runs=tuple(members), name=name, colour=colour, dash=used[colour]))
@@ -187,7 +194,7 @@ def without_common_beginning(names: Sequence[str]) -> list[str]:
 
 
 def colour_of(run_id: str) -> int:
-    """Place of a run's colour, the same as in the list of runs (``runColour`` in assets/runs.js)."""
+    """Place of the colour that a run's name gives, as in the list of runs (``byName`` in assets/colours.js)."""
     total = 0
     for letter in run_id:
         total = (total * 31 + ord(letter)) & 0xFFFFFFFF

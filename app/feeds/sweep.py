@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from prunescope.app.criteria import words as criterion_words
 from prunescope.app.evaluator import Evaluator
-from prunescope.app.experiments import chosen, duration, listed, settings_of
+from prunescope.app.experiments import chosen, duration, listed, of_run, settings_of
 from prunescope.app.feeds import arms, finals, quantities
 from prunescope.app.feeds.points import Point, differs_within, grouped, setting_words, single_runs, varied_settings
 from prunescope.app.feeds.recorded import Recorded
@@ -61,7 +61,7 @@ class SweepFeed:
 
     whole = True
     measured = True
-    keys = ("exp", "quantity", "setting", "split", "crit", "share", "rank")
+    keys = ("run", "exp", "quantity", "setting", "split", "crit", "share", "rank")
 
     def __init__(self) -> None:
         self._recorded = Recorded()
@@ -91,7 +91,7 @@ class SweepFeed:
 
     def _found(self, store: Store, view: Mapping[str, Any], kept: Measured | None, failed: Mapping[str, str]) -> Found:
         """Of layers, only the quantity asked for is computed: that reads weights, and may take a clustering a run."""
-        asked = view["exp"]
+        asked = view["exp"] or of_run(store, view["run"])
         if asked == EVERYTHING or (not asked and not Experiments(store).ids()):
             found = Found(EVERYTHING, "All runs of this folder")
             for run in store.runs():

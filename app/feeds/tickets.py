@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from prunescope.app.experiments import chosen, listed
+from prunescope.app.experiments import chosen, listed, of_run
 from prunescope.app.feeds import quantities
 from prunescope.app.feeds.arms import REMOVING, along, arms_of, by_level, chain_of, series, share_kept
 from prunescope.app.feeds.recorded import Recorded
@@ -26,13 +26,13 @@ class TicketsFeed:
     """Everything that the page of an experiment shows, in two answers: the table first, then what needs weights."""
 
     whole = True
-    keys = ("exp", "quantity", "level")
+    keys = ("run", "exp", "quantity", "level")
 
     def __init__(self) -> None:
         self._recorded = Recorded()
 
     def look(self, store: Store, view: Mapping[str, Any], theme: Any) -> Iterator[dict[str, Any]]:
-        described = chosen(store, view["exp"], REMOVING)
+        described = chosen(store, view["exp"] or of_run(store, view["run"], REMOVING), REMOVING)
         summary = summarise(store, described)
         if summary.kind not in REMOVING:
             raise ValueError("Nothing is removed in this experiment: the Sweep page shows it.")

@@ -101,6 +101,8 @@ def middle(theme: Theme, text: Any) -> dict[str, Any]:
     """Why a figure is empty, said where its curves would be."""
     place = {"x": 0.5, "xanchor": "center", "y": 0.5, "yanchor": "middle", "xref": "paper", "yref": "paper"}
     font = {"size": 13, "color": theme.muted}
+    # A whole sentence would run out of a small figure at both ends.
+    text = wrapped(text, 44) if isinstance(text, str) else text
     return {"text": text, "showarrow": False, "font": font, "align": "center"} | place
 
 

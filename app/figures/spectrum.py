@@ -69,12 +69,18 @@ def density(theme: Theme) -> dict[str, Any]:
         ("Marchenko–Pastur", theme.null),
         (ref("label_below"), theme.muted),
     ]
+    # Above the plot: bars fill all of it.
+    notes = [
+        note | {"y": 1, "yanchor": "bottom", "yshift": 18 * (len(labels) - 1 - i)}
+        for i, note in enumerate(corner(theme, labels))
+    ]
     return {
         "data": [noise, bars],
         "layout": base_layout(
             theme,
             bargap=0,
-            annotations=corner(theme, labels),
+            margin={"l": 60, "r": 16, "t": 60, "b": 44},
+            annotations=notes,
             xaxis=axis(theme, "eigenvalue of WWᵀ", type="log", showgrid=False, tickformat="~g", dtick="D2"),
             yaxis=axis(theme, "number", rangemode="tozero"),
         ),

@@ -141,7 +141,7 @@ def base_layout(theme: Theme, **more: Any) -> dict[str, Any]:
         "font": {"family": FONT, "size": 13, "color": theme.ink},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "margin": {"l": 52, "r": 16, "t": 12, "b": 44},
+        "margin": {"l": 60, "r": 16, "t": 12, "b": 44},
         "showlegend": False,
         "hovermode": "closest",
         "hoverlabel": {

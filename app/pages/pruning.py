@@ -66,7 +66,7 @@ def layout() -> html.Section:
             ),
             parts.figure_card(
                 "surface",
-                "Since when is it prunable?",
+                "Prunable since when?",
                 note=html.Span(id="pruning-surface-note"),
                 how=HOW_SURFACE,
                 size="low",

@@ -71,5 +71,5 @@ def test_runs_without_settings_are_never_taken_for_replicates(store: Store, reco
 
 
 def test_a_run_has_the_colour_of_its_place_in_the_list() -> None:
-    # By hand, as assets/runs.js does it: "ab" → 97 · 31 + 98 = 3105 = 8 · 388 + 1.
+    # By hand, as assets/colours.js does it: "ab" → 97 · 31 + 98 = 3105 = 8 · 388 + 1.
     assert colour_of("ab") == 1
