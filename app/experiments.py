@@ -29,6 +29,10 @@ ALL: dict[str, Callable[[Table], None]] = {
 }
 
 
+class NothingYet(ValueError):
+    """There is nothing to show yet, which is no failure: its first sentence says what is missing, the rest what to do."""
+
+
 def stamps(store: Store) -> dict[str, str]:
     """Experiment id → a text that moves on whenever its queue does; a few file dates, no database is opened."""
     found = {}
@@ -86,7 +90,7 @@ def chosen(store: Store, name: str, kinds: Sequence[str] = ()) -> Described:
 
     Raises
     ------
-    ValueError
+    NothingYet
         If there is none at all.
     StoreError
         If it is unknown or cannot be read.
@@ -95,7 +99,7 @@ def chosen(store: Store, name: str, kinds: Sequence[str] = ()) -> Described:
     if not name:
         known = [one for one, _ in listed(store, kinds)] or experiments.ids()
         if not known:
-            raise ValueError(
+            raise NothingYet(
                 "No experiment yet. “New experiment” starts one; so does `prunescope tickets` on the shell."
             )
         name = known[0]

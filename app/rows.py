@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import numpy as np
 from prunescope.app.evaluator import Evaluator
+from prunescope.app.experiments import NothingYet
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures.theme import THEMES
 from prunescope.app.measured import Measured
@@ -186,7 +187,8 @@ class RowServer:
                 yield pack({"boot": self.boot, "start": 0, "total": 1} | plain(answer), [], [])
                 yield pack({"replace": True}, [0.0], [{"said": ""}])
         except (ValueError, StoreError, OSError) as error:
-            yield pack({"error": str(error) or type(error).__name__}, [], [])
+            told = {"error": str(error) or type(error).__name__}
+            yield pack(told | ({"todo": True} if isinstance(error, NothingYet) else {}), [], [])
 
     def look(self, feed: Any, view: Mapping[str, Any], theme: Any) -> Iterator[dict[str, Any]]:
         """Ever more complete answers of a feed that is about many runs."""

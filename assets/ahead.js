@@ -88,4 +88,11 @@ window.prunescope = window.prunescope || {};
       ps.refresh();
     }
   };
+
+  // What has failed is asked anew, by hand: by itself it would fail again and again.
+  ps.tryAgain = function () {
+    for (const feed of ps.openFeeds().filter((one) => one.error)) { feed.error = ""; feed.done = false; }
+    ps.requestDraw();
+    ps.refresh();
+  };
 })(window.prunescope);

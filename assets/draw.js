@@ -124,9 +124,15 @@ window.prunescope = window.prunescope || {};
     // What fails beside the page's own subject is said in the place of its figures.
     const failed = feeds.find((one, i) => one.error && (i === 0 || one.epochs.length || !figuresOf(one, ps.visibleFigures(page)).length));
     const told = ps.progress(page, asked, feeds[0]);
-    const text = failed ? failed.error : told;
+    // What is only not there yet is said as the finding would be, and what to do below it.
+    const todo = failed?.todo && !failed.epochs.length;
+    const [missing, first] = todo ? failed.error.split(/(?<=\.) (.*)/s) : [];
+    page.querySelector("h1").dataset.missing = missing ?? "";
+    const text = todo ? first ?? "" : failed ? failed.error : told;
     if (note.textContent !== text) note.textContent = text;
-    note.classList.toggle("is-error", Boolean(failed));
+    note.classList.toggle("is-error", Boolean(failed) && !todo);
+    note.classList.toggle("is-todo", Boolean(todo));
+    page.querySelector("[data-do=again]").hidden = todo || !asked.some((feed) => feed.error);
     // Controls stay while another question is worked on; of another run there is nothing yet.
     page.classList.toggle("is-empty", !feeds[0].epochs.length && page.dataset.shows !== ps.view().run);
     page.classList.toggle("is-waiting", !feeds[0].epochs.length && !feeds[0].error);

@@ -236,7 +236,7 @@ window.prunescope = window.prunescope || {};
   };
 
   ps.startLab = function () {
-    const place = () => document.getElementById("app").classList.toggle("on-lab", Boolean(wholePage()));
+    const place = () => document.getElementById("app").classList.toggle("on-lab", Boolean(wholePage()) && ps.view().page !== "compare");
     place();
     ps.onRuns((ids) => { if (concerns(ids)) soon(); });
     ps.onView((changed) => {

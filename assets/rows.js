@@ -258,7 +258,7 @@ window.prunescope = window.prunescope || {};
 
   function take(feed, { head, payload }, view, wanted) {
     feed.version = ++changes;
-    if (head.error) { feed.error = head.error; return; }
+    if (head.error) { feed.error = head.error; feed.todo = Boolean(head.todo); return; }
     if (head.boot) {
       if (head.boot !== feed.boot) clear(feed);
       feed.boot = head.boot;

@@ -169,7 +169,7 @@ window.prunescope = window.prunescope || {};
     input.select();
   }
 
-  ps.chooseRun = function (id) { ps.set({ run: id, layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1, mix: "" }, { push: true }); document.getElementById("app").classList.remove("show-runs"); };
+  ps.chooseRun = function (id) { ps.set({ run: id, ...(ps.experimentOf(id) ? { exp: ps.experimentOf(id) } : {}), layer: "", epoch: -1, follow: true, fit: -1, sel: "", unit: -1, mix: "" }, { push: true }); document.getElementById("app").classList.remove("show-runs"); };
 
   function badge() {
     const box = document.getElementById("badge");

@@ -79,6 +79,7 @@ window.prunescope = window.prunescope || {};
       const act = event.target.closest("[data-do]");
       if (act) ({ link: () => ps.copyLink(), present: () => ps.present(), theme: nextTheme, tray: ps.openTray, new: ps.newRun, experiment: ps.newExperiment, untick: () => ps.set({ runs: "" }), both: () => ps.bothRuns(), keys: showKeys, refit: () => ps.set({ fit: -1 }), lay: () => ps.set({ laid: ps.view().cut }), clear: () => ps.select([]), undo: ps.undoSelection, lasso: () => ps.lasso(act.dataset.of), close: () => ps.set({ unit: -1 }),
         stop: () => ps.stopOrGoOn(),
+        again: () => ps.tryAgain(),
         take: () => ps.takeAway(act.dataset.kind), redundant: () => ps.redundancy(act.dataset.kind), select: () => ps.select([...ps.locals().sel, ps.view().unit]),
         runs: () => { if (innerWidth < 900) app.classList.toggle("show-runs"); else ps.set({ sidebar: !ps.view().sidebar }); },
         rail: () => app.classList.toggle("show-rail") })[act.dataset.do]?.();

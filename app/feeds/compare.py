@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from prunescope.app.experiments import settings_of
+from prunescope.app.experiments import NothingYet, settings_of
 from prunescope.app.feeds import arms, quantities
 from prunescope.app.feeds.curve import HEADLINES
 from prunescope.app.feeds.merged import merged_runs
@@ -58,7 +58,7 @@ class CompareFeed:
             except StoreError:
                 missing.append(name)
         if not runs:
-            raise ValueError("Tick runs in the list at the left to lay them over one another.")
+            raise NothingYet("No runs to compare yet. Tick them in the list of runs; a double click shows one alone.")
         groups = cohorts(runs, painted(ids, view["paint"]))
         curves = [[self._recorded.curves(run) for run in group.runs] for group in groups]
         metrics = list(dict.fromkeys(name for held in curves for _, table in held for name in table))

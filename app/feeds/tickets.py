@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from prunescope.app.experiments import chosen, listed, of_run
+from prunescope.app.experiments import NothingYet, chosen, listed, of_run
 from prunescope.app.feeds import quantities
 from prunescope.app.feeds.arms import REMOVING, along, arms_of, by_level, chain_of, series, share_kept
 from prunescope.app.feeds.recorded import Recorded
@@ -35,7 +35,7 @@ class TicketsFeed:
         described = chosen(store, view["exp"] or of_run(store, view["run"], REMOVING), REMOVING)
         summary = summarise(store, described)
         if summary.kind not in REMOVING:
-            raise ValueError("Nothing is removed in this experiment: the Sweep page shows it.")
+            raise NothingYet("Nothing is removed in this experiment. The Sweep page shows it.")
         chain, axis = chain_of(arms_of(summary)), along(summary)
         levels = [(group.level, group.label) for group in summary.groups if group.arm == chain]
         # The level that a link names; None is the last finished one.

@@ -45,6 +45,7 @@ def head(page: str) -> html.Div:
                 children=[
                     html.P(className="notice", role="status", **{"data-notice": ""}),
                     html.Button("Stop", type="button", className="small", hidden=True, **{"data-do": "stop"}),
+                    html.Button("Try again", type="button", className="small", hidden=True, **{"data-do": "again"}),
                 ],
             ),
         ],
