@@ -1,11 +1,17 @@
 """The pages of experiments and of compared runs: means with their spread over seeds, and how runs are grouped."""
 
+import json
+import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from prunescope.app import experiments
 from prunescope.app.feeds.arms import share_kept
-from prunescope.app.feeds.compare import cohorts, colour_of
+from prunescope.app.feeds.compare import cohorts, colour_of, painted
+from prunescope.app.rows import RowServer
+from prunescope.app.state import read_view
 from prunescope.engine.experiments.folder import Described
 from prunescope.engine.store import Store
 
@@ -73,3 +79,29 @@ def test_runs_without_settings_are_never_taken_for_replicates(store: Store, reco
 def test_a_run_has_the_colour_of_its_place_in_the_list() -> None:
     # By hand, as assets/colours.js does it: "ab" → 97 · 31 + 98 = 3105 = 8 · 388 + 1.
     assert colour_of("ab") == 1
+
+
+def test_the_runs_compared_have_the_colours_asked_for(store: Store, record: Any) -> None:
+    runs = [store.run(record("one", lr=0.1)), store.run(record("two", lr=0.2))]
+    ids = [run.id for run in runs]
+    assert [one.colour for one in cohorts(runs, painted(ids, "62"))] == [6, 2]
+    # A link written for other runs, or by hand, asks for nothing.
+    for nonsense in ("6", "629", "69", "x2"):
+        assert [one.colour for one in cohorts(runs, painted(ids, nonsense))] == [colour_of(one) for one in ids]
+
+
+def test_a_run_of_an_experiment_opens_its_own_experiment(store: Store, finished: Described) -> None:
+    own = finished.id + ".s0-dense"
+    assert experiments.of_run(store, own) == finished.id
+    assert experiments.of_run(store, own, ["sweep"]) == ""
+    assert experiments.of_run(store, "another") == ""
+
+
+def test_what_is_only_not_there_yet_is_no_failure(tmp_path: Path) -> None:
+    rows = RowServer(Store(tmp_path), None)
+    for feed, first in (("tickets", "No experiment yet."), ("compare", "No runs to compare yet.")):
+        told = b"".join(rows.whole(feed, read_view({}), "light"))
+        length, _ = struct.unpack_from("<II", told)
+        head = json.loads(told[8 : 8 + length])
+        assert head["todo"] is True
+        assert head["error"].startswith(first)
