@@ -74,7 +74,7 @@ window.prunescope = window.prunescope || {};
     for (const feed of feeds) {
       if (!feed.epochs.length) {
         quieten(page, boxes, feed);
-        if (feed !== feeds[0] && feed.error) for (const box of figuresOf(feed, boxes)) tellFailure(box, feed.error);
+        if (feed !== feeds[0]) for (const box of figuresOf(feed, boxes)) tellFailure(box, feed.error || "");
         continue;
       }
       const cursor = ps.cursor(feed);
