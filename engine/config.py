@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from prunescope.engine.custom import is_custom
 from prunescope.engine.fields import ConfigError, FieldSpec, spec_of, unknown_name
-from prunescope.engine.rules import check_fits, problems_between
+from prunescope.engine.rules import check_fits, check_within_reach, problems_between
 from prunescope.engine.settings import DataSettings, ListSettings, ModelSettings, RecordingSettings, TrainingSettings
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "FieldSpec",
     "RunConfig",
     "check_fits",
+    "check_within_reach",
     "field_specs",
 ]
 

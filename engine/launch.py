@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from prunescope.engine.config import RunConfig, check_fits
+from prunescope.engine.config import RunConfig, check_fits, check_within_reach
 from prunescope.engine.store import Run, Store, StoreError
 
 # Running, or about to: a second worker would find the lock taken.
@@ -35,11 +35,12 @@ def launch(
     Raises
     ------
     ConfigError
-        With every problem of the settings at once, or because the model does not fit the data;
-        nothing is created then.
+        With every problem of the settings at once, or because the model does not fit the data or
+        they are out of reach; nothing is created then.
     """
     checked = RunConfig.from_dict(_as_dict(config), trusted=trusted)
     check_fits(checked)
+    check_within_reach(checked)
     run_id = store.create_run(checked.to_dict(), name=name or checked.title, parent=parent)
     start_worker(store.run(run_id), store, trusted=trusted, tie=tie)
     return run_id

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from prunescope.engine.custom import is_custom, load_callable
 from prunescope.engine.data.catalog import dataset_problem, dataset_spec
 from prunescope.engine.data.describe import describe_dataset, missing_files
+from prunescope.engine.data.source import why_out_of_reach
 from prunescope.engine.fields import ConfigError
 from prunescope.engine.models.catalog import MODELS, model_problem, model_spec
 
@@ -66,6 +67,20 @@ def check_fits(config: "RunConfig") -> None:
         )
     if problems:
         raise ConfigError(problems)
+
+
+def check_within_reach(config: "RunConfig") -> None:
+    """Refuse data that are not on this machine and cannot be fetched, before anything starts.
+
+    The one check that asks the network, and only about a dataset that is missing: for the start of a run,
+    not for every keystroke of a form. At most six seconds.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if problem := why_out_of_reach(config):
+        raise ConfigError({"dataset": problem})
 
 
 def _own_code(name: str) -> str | None:

@@ -17,6 +17,7 @@ from prunescope.engine.experiments.checks import experiment_from
 from prunescope.engine.experiments.estimate import disk_bytes, seconds_needed
 from prunescope.engine.experiments.executor import executor_width
 from prunescope.engine.experiments.folder import Described, Experiments
+from prunescope.engine.experiments.reach import check_data_within_reach
 from prunescope.engine.experiments.recipes import changed, read_recipe, recipe_names
 from prunescope.engine.experiments.report import as_json
 from prunescope.engine.experiments.specs import Experiment
@@ -71,6 +72,10 @@ def run(options: argparse.Namespace, name: str) -> int:
         raise Problem(f"{options.recipe} is of kind {experiment.kind}: {right}")
     if options.dry_run:
         return _list(experiment, options.executor, as_json=options.json)
+    try:
+        check_data_within_reach(experiment)
+    except ConfigError as error:
+        raise Problem(str(error)) from None
     store = Store(options.logdir)
     try:
         described = Experiments(store).create(experiment, command=_command(options, name))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prunescope.app.commands.common import OK, Problem, add_json, add_logdir, find_run, print_json, variable
-from prunescope.engine.config import ConfigError, FieldSpec, RunConfig, check_fits, field_specs
+from prunescope.engine.config import ConfigError, FieldSpec, RunConfig, check_fits, check_within_reach, field_specs
 from prunescope.engine.presets import PRESETS
 from prunescope.engine.store import Run, Store, StoreError
 
@@ -93,6 +93,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def _created(store: Store, options: argparse.Namespace) -> str:
     config = settings_of(options, os.environ)
+    check_within_reach(config)
     return store.create_run(config.to_dict(), name=config.title)
 
 
@@ -116,10 +117,12 @@ def _train(store: Store, run_id: str, *, as_json: bool) -> int:
     total = store.run(run_id).config.get("epochs")
 
     def report(epoch: float, metrics: Mapping[str, float]) -> None:
+        teller.end_line()
         numbers = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         print(f"epoch {epoch:g} of {total}  {numbers}", file=sys.stderr, flush=True)
 
     print(f"run {run_id} in {store.root}", file=sys.stderr, flush=True)
+    teller = Teller()
     # Only now: torch takes seconds to import, and everything that could be wrong has been said.
     from prunescope.engine.training import train_run
 
@@ -128,7 +131,7 @@ def _train(store: Store, run_id: str, *, as_json: bool) -> int:
         stopped += f" --logdir {store.root}"
     try:
         # The user's own shell asks, so the settings may name the user's own code.
-        done = train_run(store, run_id, trusted=True, on_epoch=report)
+        done = train_run(store, run_id, trusted=True, on_epoch=report, on_progress=teller.tell)
     except KeyboardInterrupt:
         raise Problem(stopped, Problem.FAILED) from None
     except Exception as error:
@@ -137,6 +140,30 @@ def _train(store: Store, run_id: str, *, as_json: bool) -> int:
     if done.status != "done":
         raise Problem(stopped, Problem.FAILED)
     return OK
+
+
+class Teller:
+    """Says on stderr how far a download or the reading of a folder is: in place on a terminal, else every tenth."""
+
+    def __init__(self) -> None:
+        self._told: tuple[str, int] | None = None
+
+    def tell(self, what: str, done: int, total: int) -> None:
+        """Show that `done` of `total` (0: nobody knows) is there."""
+        tenth = 10 * done // total if total else 0
+        in_place = sys.stderr.isatty()
+        if not in_place and (what, tenth) == self._told:
+            return
+        share = f" {100 * done / total:.0f}%" if total else f" {done:,}"
+        # ESC [K clears what a longer line left behind.
+        print(f"\r{what}{share}\x1b[K" if in_place else f"{what}{share}", file=sys.stderr, end="" if in_place else "\n", flush=True)
+        self._told = (what, tenth)
+
+    def end_line(self) -> None:
+        """Leave the line that was written in place."""
+        if self._told is not None and sys.stderr.isatty():
+            print(file=sys.stderr)
+        self._told = None
 
 
 def _print_result(run: Run, *, as_json: bool) -> None:

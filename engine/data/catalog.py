@@ -16,6 +16,8 @@ class DatasetSpec:
     help : one line for forms and error texts
     input_shape, n_classes : None where only the data can tell
     files : what a downloaded dataset consists of, below the data folder
+    packed : what is fetched for it, below the same folder: one file for each of `files`, or one for all
+    mirrors : addresses below which the packed files are found; the first is the one to tell
     images : whether the inputs are pictures, which can be resized and have their pixels shuffled
     """
 
@@ -24,7 +26,13 @@ class DatasetSpec:
     input_shape: tuple[int, ...] | None = None
     n_classes: int | None = None
     files: tuple[str, ...] = ()
+    packed: tuple[str, ...] = ()
+    mirrors: tuple[str, ...] = ()
     images: bool = True
+
+    def packed_as(self, file: str) -> str:
+        """The packed file that holds one of `files`."""
+        return self.packed[0] if len(self.packed) == 1 else self.packed[self.files.index(file)]
 
 
 _IDX = (
@@ -54,6 +62,8 @@ DATASETS: dict[str, DatasetSpec] = {
         input_shape=(1, 28, 28),
         n_classes=10,
         files=tuple(f"MNIST/raw/{name}" for name in _IDX),
+        packed=tuple(f"MNIST/raw/{name}.gz" for name in _IDX),
+        mirrors=("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
     ),
     "fashion-mnist": DatasetSpec(
         loader="vision:load_fashion_mnist",
@@ -61,6 +71,8 @@ DATASETS: dict[str, DatasetSpec] = {
         input_shape=(1, 28, 28),
         n_classes=10,
         files=tuple(f"FashionMNIST/raw/{name}" for name in _IDX),
+        packed=tuple(f"FashionMNIST/raw/{name}.gz" for name in _IDX),
+        mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
     ),
     "cifar10": DatasetSpec(
         loader="vision:load_cifar10",
@@ -68,6 +80,8 @@ DATASETS: dict[str, DatasetSpec] = {
         input_shape=(3, 32, 32),
         n_classes=10,
         files=tuple(f"cifar-10-batches-py/{name}" for name in _CIFAR10),
+        packed=("cifar-10-python.tar.gz",),
+        mirrors=("https://www.cs.toronto.edu/~kriz/",),
     ),
     "cifar100": DatasetSpec(
         loader="vision:load_cifar100",
@@ -75,6 +89,8 @@ DATASETS: dict[str, DatasetSpec] = {
         input_shape=(3, 32, 32),
         n_classes=100,
         files=tuple(f"cifar-100-python/{name}" for name in ("train", "test", "meta")),
+        packed=("cifar-100-python.tar.gz",),
+        mirrors=("https://www.cs.toronto.edu/~kriz/",),
     ),
     "folder": DatasetSpec(
         loader="folder:load_folder", help="your own images: a folder with a folder per class"

@@ -46,7 +46,16 @@ def describe_dataset(config: "RunConfig") -> Facts:
     return Facts(shape, spec.n_classes)
 
 
+def data_folder(config: "RunConfig") -> Path:
+    """Where a downloadable dataset of this run is, or will be."""
+    return as_folder(config.data_dir) if config.data_dir else default_data_dir()
+
+
 def missing_files(config: "RunConfig") -> tuple[Path, ...]:
-    """Files of a downloadable dataset that are not there yet."""
-    root = as_folder(config.data_dir) if config.data_dir else default_data_dir()
-    return tuple(root / name for name in dataset_spec(config.dataset).files if not (root / name).is_file())
+    """Files of a downloadable dataset that are not there yet, packed or unpacked."""
+    root, spec = data_folder(config), dataset_spec(config.dataset)
+    return tuple(
+        root / name
+        for name in spec.files
+        if not (root / name).is_file() and not (root / spec.packed_as(name)).is_file()
+    )

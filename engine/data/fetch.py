@@ -22,6 +22,7 @@ def fetch(urls: Sequence[str], path: Path, md5: str, progress: Progress | None =
     """Download to `path` from the first source that gives the right file, unless it is there already.
 
     The file appears under its name only when whole and right: a killed download leaves a `.part`.
+    Without any source, only what is there already is taken.
 
     Raises
     ------
@@ -29,6 +30,8 @@ def fetch(urls: Sequence[str], path: Path, md5: str, progress: Progress | None =
     """
     if path.is_file() and _md5(path) == md5:
         return
+    if not urls:
+        raise FetchError("downloading is switched off")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     said = []

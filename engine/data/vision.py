@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from prunescope.engine.data._torchvision import import_torchvision
 from prunescope.engine.data.dataset import LoadOptions, Progress, RawData
-from prunescope.engine.data.fetch import FetchError, fetch
+from prunescope.engine.data.fetch import fetch
 from prunescope.engine.data.places import default_data_dir
+from prunescope.engine.data.source import absent
 
 
 class Archive(NamedTuple):
@@ -79,17 +80,13 @@ def _open(options: LoadOptions, official: Any, root: Path, archives: dict[Path, 
     missing = [path for path in archives if not path.is_file()]
     wanted = {archives[path]: None for path in missing}
     try:
-        if wanted and not options.download:
-            raise FetchError("downloading is switched off")
         for archive in wanted:
-            _fetch_and_unpack(archive, options.progress)
+            allowed = archive if options.download else archive._replace(urls=())
+            _fetch_and_unpack(allowed, options.progress)
     except OSError as error:
-        folder = missing[0].parent
-        raise FileNotFoundError(
-            f"{options.name} is not in {folder}, and could not be fetched ({error}). "
-            f"Put there: {', '.join(path.name for path in missing)}. "
-            f"They come from {', '.join(archive.urls[-1] for archive in wanted)}."
-        ) from error
+        left = tuple(path for path in missing if not path.is_file())
+        source = archives[missing[0]].urls[0].rpartition("/")[0] + "/"
+        raise FileNotFoundError(absent(options.name, left, source, str(error))) from error
     try:
         return official(str(root), train=True), official(str(root), train=False)
     except (RuntimeError, ValueError, EOFError) as error:

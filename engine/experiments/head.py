@@ -13,6 +13,7 @@ from pathlib import Path
 
 from prunescope.engine.experiments.executor import executor_width
 from prunescope.engine.experiments.folder import Described, Experiments
+from prunescope.engine.experiments.reach import check_data_within_reach
 from prunescope.engine.experiments.specs import Experiment
 from prunescope.engine.experiments.supervisor import Supervisor
 from prunescope.engine.experiments.turns import take_place, turn
@@ -30,9 +31,10 @@ def launch_experiment(store: Store, experiment: Experiment, *, executor: str = "
     Raises
     ------
     ValueError
-        For an executor that is not supported; nothing is made then.
+        For an executor that is not supported, or data that are out of reach; nothing is made then.
     """
     executor_width(executor)
+    check_data_within_reach(experiment)
     described = Experiments(store).create(experiment, command=command)
     ensure_head(store, described, executor=executor)
     return described.id

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from prunescope.engine.config import RunConfig, check_fits
+from prunescope.engine.config import RunConfig, check_fits, check_within_reach
+from prunescope.engine.data.dataset import Progress
 from prunescope.engine.models import unit_layers
 from prunescope.engine.store import Run, RunWriter, Store, StoreError
 from prunescope.engine.training.checkpoint import from_bytes
@@ -36,7 +37,7 @@ def train(config: RunConfig, store: Store, *, on_epoch: OnEpoch | None = None) -
     Raises
     ------
     ConfigError
-        When the model does not fit the data; nothing is recorded then.
+        When the model does not fit the data or they are out of reach; nothing is recorded then.
     Diverged
         When the loss becomes nan or infinite. As after every error, the run is marked
         as failed and keeps what was recorded.
@@ -44,11 +45,19 @@ def train(config: RunConfig, store: Store, *, on_epoch: OnEpoch | None = None) -
         After Ctrl-C, once the run has been saved; it can be resumed.
     """
     check_fits(config)
+    check_within_reach(config)
     run_id = store.create_run(config.to_dict(), name=config.title)
     return train_run(store, run_id, trusted=True, on_epoch=on_epoch)
 
 
-def train_run(store: Store, run_id: str, *, trusted: bool = False, on_epoch: OnEpoch | None = None) -> Run:
+def train_run(
+    store: Store,
+    run_id: str,
+    *,
+    trusted: bool = False,
+    on_epoch: OnEpoch | None = None,
+    on_progress: Progress | None = None,
+) -> Run:
     """Train a run that is in the store: a new one from its beginning, any other from its last checkpoint.
 
     A finished run is returned as it is.
@@ -57,23 +66,30 @@ def train_run(store: Store, run_id: str, *, trusted: bool = False, on_epoch: OnE
     ----------
     trusted : whether `module:callable` settings of the run may be imported, that is,
         whether this folder is the user's own
+    on_progress : called now and then while the data are fetched or read, with what, how much and of how much
     """
     if store.run(run_id).status == "done":
         return store.run(run_id)
     config = RunConfig.from_dict(store.run(run_id).config, trusted=trusted)
     with store.writer(run_id, durable=config.durable) as writer, ended_by(signal.SIGINT) as ending:
-        work(writer, config, begin_control(store.run(run_id), writer, ending), on_epoch)
+        work(writer, config, begin_control(store.run(run_id), writer, ending), on_epoch, on_progress)
     if ending.is_set():
         raise KeyboardInterrupt
     return store.run(run_id)
 
 
-def work(writer: RunWriter, config: RunConfig, control: Control, on_epoch: OnEpoch | None = None) -> None:
+def work(
+    writer: RunWriter,
+    config: RunConfig,
+    control: Control,
+    on_epoch: OnEpoch | None = None,
+    on_progress: Progress | None = None,
+) -> None:
     """Train under a writer that is already held, and leave the run in the right state whatever happens."""
     try:
         writer.set_state("running", "preparing")
         with settled(threads=config.threads or torch.get_num_threads()):
-            job = new_job(config, progress=Preparation(writer, control))
+            job = new_job(config, progress=Preparation(writer, control, on_progress))
             start = read_start(writer.path) or Start()
             begin_from(job, start)
             saved = writer.load_checkpoint()
@@ -107,14 +123,16 @@ class Halted(Exception):
 class Preparation:
     """Shows how far a download or the reading of a folder is, and lets it be stopped."""
 
-    def __init__(self, writer: RunWriter, control: Control) -> None:
-        self._writer, self._control = writer, control
+    def __init__(self, writer: RunWriter, control: Control, on_progress: Progress | None) -> None:
+        self._writer, self._control, self._tell = writer, control, on_progress
 
     def __call__(self, what: str, done: int, total: int) -> None:
         if not self._control.due():
             return
         if self._control.look() == "stop":
             raise Halted
+        if self._tell is not None:
+            self._tell(what, done, total)
         share = f" {100 * done / total:.0f}%" if total else ""
         self._writer.set_state("running", f"preparing {what}{share}")
 

@@ -1,6 +1,7 @@
 """The JSON routes: what they tell, what they refuse, and how they say so."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,23 @@ from flask.testing import FlaskClient
 from prunescope.app import api, control
 from prunescope.app.wire import plain
 from prunescope.engine.config import field_specs
+from prunescope.engine.data import DATASETS
 from prunescope.engine.store import Store
 
 NASTY = '<script>alert(1)</script>"\'&\u2028'
+
+
+def test_data_that_are_out_of_reach_are_refused_at_the_start_beside_their_field(
+    owner: FlaskClient, store: Store, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setitem(DATASETS, "cifar10", replace(DATASETS["cifar10"], mirrors=(f"file://{tmp_path}/nowhere/",)))
+    config = {"dataset": "cifar10", "data_dir": str(tmp_path)}
+    # Looking at a form asks nobody.
+    assert owner.post("/api/validate", json={"config": config}).json == {"problems": {}}
+    answer = owner.post("/api/runs", json={"config": config})
+    assert answer.status_code == 422
+    assert "Put there: data_batch_1" in answer.json["problems"]["dataset"]
+    assert store.runs() == []
 
 
 def test_the_list_of_runs_tells_them_apart(client: FlaskClient, record) -> None:

@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prunescope.app import cli
 from prunescope.app.commands import train
 from prunescope.engine.config import ConfigError, field_specs
+from prunescope.engine.data import DATASETS
 from prunescope.engine.store import Store
 
 QUICK = ["--threads", "1", "--train-examples", "100", "--batch-size", "50"]
@@ -103,6 +105,27 @@ def test_a_file_that_is_no_toml_ends_with_2(tmp_path: Path, capsys) -> None:
         file.write_bytes(text)
         assert cli.main(["train", "--config", str(file)]) == 2
         assert "TOML" in capsys.readouterr().err
+
+
+def test_offline_a_dataset_that_is_not_here_ends_with_2_and_makes_no_run(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setitem(DATASETS, "mnist", replace(DATASETS["mnist"], mirrors=(f"file://{tmp_path}/nowhere/",)))
+    command = ["train", "--logdir", str(tmp_path / "runs"), "--dataset", "mnist", "--data-dir", str(tmp_path)]
+    assert cli.main(command) == 2
+    said = capsys.readouterr().err
+    assert f"--dataset: mnist is not in {tmp_path / 'MNIST' / 'raw'}" in said
+    assert "Put there: train-images-idx3-ubyte, " in said
+    assert not (tmp_path / "runs").exists()
+
+
+def test_reading_and_fetching_are_told_by_tenths_where_there_is_no_terminal(capsys) -> None:
+    teller = train.Teller()
+    for done in range(1, 101):
+        teller.tell("train-images.gz", done, 100)
+    teller.tell("labels.gz", 5, 0)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "train-images.gz 1%"
+    assert lines[-2:] == ["train-images.gz 100%", "labels.gz 5"]
+    assert len(lines) == 12
 
 
 def test_a_training_prints_its_result_for_a_machine_and_its_progress_for_a_person(tmp_path: Path, capsys) -> None:

@@ -5,11 +5,17 @@ import hashlib
 import io
 import pickle
 import struct
+import socket
 import tarfile
+import threading
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from prunescope.engine.config import ConfigError, RunConfig, check_fits
+from prunescope.engine.config import ConfigError, RunConfig, check_fits, check_within_reach
 from prunescope.engine.data import DATASETS, load_dataset
 from prunescope.engine.data._torchvision import import_torchvision
 from prunescope.engine.data.fetch import FetchError, fetch
@@ -42,6 +48,26 @@ def mnist_folder(tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def dead_source():
+    """An address on this machine at which nobody answers, for as long as the test runs."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}/"
+
+
+@pytest.fixture
+def web_server(tmp_path):
+    """A server of files, with the folder they are in."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield SimpleNamespace(folder=folder, url=f"http://127.0.0.1:{server.server_port}/")
+    server.shutdown()
+    server.server_close()
+
+
 def test_torchvision_can_be_imported_again_and_again():
     assert import_torchvision() is import_torchvision()
     assert import_torchvision().datasets.MNIST.resources
@@ -71,6 +97,60 @@ def test_the_files_listed_without_torchvision_are_the_ones_it_reads(name, offici
     assert set(DATASETS[name].files) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "official"),
+    [("mnist", "MNIST"), ("fashion-mnist", "FashionMNIST"), ("cifar10", "CIFAR10"), ("cifar100", "CIFAR100")],
+)
+def test_the_sources_told_without_torchvision_are_the_ones_it_fetches_from(name, official):
+    theirs, spec = getattr(import_torchvision().datasets, official), DATASETS[name]
+    if "MNIST" in official:
+        assert list(spec.mirrors) == theirs.mirrors
+        assert [file.rpartition("/")[2] for file in spec.packed] == [file for file, _ in theirs.resources]
+        assert [spec.packed_as(file) for file in spec.files] == [f"{file}.gz" for file in spec.files]
+    else:
+        assert [mirror + file for mirror in spec.mirrors for file in spec.packed] == [theirs.url]
+        assert {spec.packed_as(file) for file in spec.files} == {theirs.filename}
+
+
+def test_offline_a_run_is_refused_before_it_starts_with_what_to_put_where(tmp_path, monkeypatch, dead_source):
+    monkeypatch.setitem(DATASETS, "cifar10", replace(DATASETS["cifar10"], mirrors=(dead_source, dead_source)))
+    config = RunConfig(dataset="cifar10", data_dir=str(tmp_path))
+    check_fits(config)  # which a form asks at every change, so it must not touch the network
+    with pytest.raises(ConfigError) as caught:
+        check_within_reach(config)
+    said = caught.value.problems["dataset"]
+    assert "127.0.0.1: Connection refused" in said
+    assert f"Put there: data_batch_1, {', '.join(f'data_batch_{n}' for n in range(2, 6))}, test_batch" in said
+    assert str(tmp_path / "cifar-10-batches-py") in said
+    assert f"They come from {dead_source}" in said
+
+
+def test_one_source_that_answers_is_enough_and_a_refusal_is_told(tmp_path, monkeypatch, dead_source, web_server):
+    config = RunConfig(dataset="mnist", data_dir=str(tmp_path))
+    (web_server.folder / "train-images-idx3-ubyte.gz").write_bytes(b"something")
+    monkeypatch.setitem(DATASETS, "mnist", replace(DATASETS["mnist"], mirrors=(dead_source, web_server.url)))
+    check_within_reach(config)
+    (web_server.folder / "train-images-idx3-ubyte.gz").unlink()
+    monkeypatch.setitem(DATASETS, "mnist", replace(DATASETS["mnist"], mirrors=(web_server.url,)))
+    with pytest.raises(ConfigError, match="answers 404 File not found"):
+        check_within_reach(config)
+
+
+def test_packed_files_put_there_by_hand_are_enough(tmp_path, monkeypatch, dead_source):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    packed = {f"{name}.gz": gzip.compress(idx_bytes(name, n)) for name, n in MNIST_FILES.items()}
+    for name, content in packed.items():
+        (raw / name).write_bytes(content)
+    official = import_torchvision().datasets.MNIST
+    monkeypatch.setattr(official, "mirrors", [dead_source])
+    monkeypatch.setattr(official, "resources", [(name, md5(content)) for name, content in packed.items()])
+    monkeypatch.setitem(DATASETS, "mnist", replace(DATASETS["mnist"], mirrors=(dead_source,)))
+    check_within_reach(RunConfig(dataset="mnist", data_dir=str(tmp_path)))
+    check_fits(RunConfig(dataset="mnist", data_dir=str(tmp_path), download=False))
+    assert load_dataset("mnist", data_dir=tmp_path, download=False).train_x.shape == (6, 1, 28, 28)
+
+
 def test_absence_is_told_before_anything_starts_when_nothing_may_be_fetched(tmp_path, mnist_folder):
     check_fits(RunConfig(dataset="mnist", data_dir=str(mnist_folder), download=False))
     with pytest.raises(ConfigError) as caught:
@@ -94,7 +174,7 @@ def test_offline_the_reason_and_the_source_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr(official, "mirrors", [f"file://{tmp_path}/nowhere/"])
     with pytest.raises(FileNotFoundError, match=r"could not be fetched .*No such file") as caught:
         load_dataset("fashion-mnist", data_dir=tmp_path)
-    assert f"They come from file://{tmp_path}/nowhere/train-images-idx3-ubyte.gz" in str(caught.value)
+    assert f"They come from file://{tmp_path}/nowhere/. " in str(caught.value)
 
 
 def test_damaged_files_are_not_taken_for_data(mnist_folder):
