@@ -6,11 +6,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from typing import Any, Self
 
 from prunescope.engine.custom import is_custom
+from prunescope.engine.data.places import as_folder
 from prunescope.engine.fields import ConfigError, FieldSpec, spec_of, unknown_name
 from prunescope.engine.rules import check_fits, check_within_reach, problems_between
 from prunescope.engine.settings import DataSettings, ListSettings, ModelSettings, RecordingSettings, TrainingSettings
@@ -53,6 +54,24 @@ class RunConfig(RecordingSettings, TrainingSettings, ModelSettings, DataSettings
     def title(self) -> str:
         """The name, or what stands for it."""
         return self.name or f"{self.dataset} {self.model}"
+
+    @property
+    def in_place(self) -> Self:
+        """The same settings with the data folder as a whole path: whoever resumes or measures the run stands elsewhere.
+
+        For a run that begins here; settings from a run folder are taken as they are.
+
+        Raises
+        ------
+        ConfigError
+            For the home of a user who does not exist.
+        """
+        if not self.data_dir:
+            return self
+        try:
+            return replace(self, data_dir=str(as_folder(self.data_dir).absolute()))
+        except ValueError as error:
+            raise ConfigError({"data_dir": str(error)}) from None
 
     @property
     def loss_name(self) -> str:

@@ -38,7 +38,7 @@ def launch(
         With every problem of the settings at once, or because the model does not fit the data or
         they are out of reach; nothing is created then.
     """
-    checked = RunConfig.from_dict(_as_dict(config), trusted=trusted)
+    checked = RunConfig.from_dict(_as_dict(config), trusted=trusted).in_place
     check_fits(checked)
     check_within_reach(checked)
     run_id = store.create_run(checked.to_dict(), name=name or checked.title, parent=parent)

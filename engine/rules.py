@@ -61,7 +61,8 @@ def check_fits(config: "RunConfig") -> None:
         )
     if facts.input_shape and (problem := model_spec(config.model).accepts(facts.input_shape)):
         problems["model"] = f"{config.model} {problem}"
-    if config.loss_name == "margin" and facts.n_classes not in (None, 2):
+    # Where the loss follows from the model, the model is what has to change.
+    if "model" not in problems and config.loss_name == "margin" and facts.n_classes not in (None, 2):
         problems["loss"] = (
             f"margin is for two classes, and {config.dataset} has {facts.n_classes}: take cross-entropy."
         )

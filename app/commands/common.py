@@ -73,10 +73,17 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def find_run(store: Store, run_id: str) -> Run:
-    """Return a run; exit code 2, with the runs there are, if it is unknown."""
+    """Return a run by its id, or by a name that only one has; exit code 2, with the runs there are, if it is unknown."""
     try:
         return store.run(run_id)
     except RunNotFound as error:
+        # A renamed run keeps its id, but its name is what its owner types.
+        named = [run for run in store.runs() if run.name == run_id]
+        if len(named) == 1:
+            return named[0]
+        if named:
+            ids = ", ".join(run.id for run in named)
+            raise Problem(f"{len(named)} runs are called {run_id!r}: give one of {ids}.") from None
         raise Problem(str(error)) from None
 
 

@@ -51,8 +51,10 @@ def show_run(options: argparse.Namespace) -> int:
             say(f"{key}:", *(f"  {name}: {item}" for name, item in value.items()))
         elif isinstance(value, list):
             say(f"{key}:", *(f"  {item}" for item in value))
+        elif key == "created" and value:
+            say(f"{key}: {_moment(value)}")
         else:
-            say(f"{key}: {value}")
+            say(f"{key}: {'' if value is None else value}".rstrip())
     say(f"snapshots: {len(epochs)}" + (f", epoch {epochs[0]:g} to {epochs[-1]:g}" if epochs else ""))
     if log:
         say("log:", *(f"  {line}" for line in log))
@@ -61,16 +63,15 @@ def show_run(options: argparse.Namespace) -> int:
 
 def rename_run(options: argparse.Namespace) -> int:
     store = Store(options.logdir)
-    find_run(store, options.id)
-    return _changed(options, [options.id], lambda run_id: store.rename(run_id, options.name))
+    run = find_run(store, options.id)
+    return _changed(options, [run.id], lambda run_id: store.rename(run_id, options.name))
 
 
 def remove_runs(options: argparse.Namespace) -> int:
     store = Store(options.logdir)
     # All or nothing: a typo in the third name should not leave the first two deleted.
-    for run_id in options.ids:
-        find_run(store, run_id)
-    return _changed(options, options.ids, store.delete)
+    ids = [find_run(store, run_id).id for run_id in options.ids]
+    return _changed(options, list(dict.fromkeys(ids)), store.delete)
 
 
 def _changed(options: argparse.Namespace, ids: list[str], change: Callable[[str], object]) -> int:
@@ -92,9 +93,13 @@ def _row(run: Run) -> tuple[str, ...]:
         shown["status"],
         "–" if epoch is None else f"{epoch:g}" + (f"/{total:g}" if total else ""),
         f"{best['value']:.4f}" if best else "–",
-        time.strftime("%Y-%m-%d %H:%M", time.localtime(shown["created"] or 0)),
+        _moment(shown["created"] or 0),
         shown["name"],
     )
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:

@@ -92,7 +92,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def _created(store: Store, options: argparse.Namespace) -> str:
-    config = settings_of(options, os.environ)
+    config = settings_of(options, os.environ).in_place
     check_within_reach(config)
     return store.create_run(config.to_dict(), name=config.title)
 

@@ -44,6 +44,7 @@ def train(config: RunConfig, store: Store, *, on_epoch: OnEpoch | None = None) -
     KeyboardInterrupt
         After Ctrl-C, once the run has been saved; it can be resumed.
     """
+    config = config.in_place
     check_fits(config)
     check_within_reach(config)
     run_id = store.create_run(config.to_dict(), name=config.title)
@@ -127,7 +128,7 @@ class Preparation:
         self._writer, self._control, self._tell = writer, control, on_progress
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        if not self._control.due():
+        if not self._control.due() and done != total:
             return
         if self._control.look() == "stop":
             raise Halted

@@ -232,3 +232,11 @@ def test_the_demo_lasts_one_to_three_minutes_and_moves_every_second():
 def test_every_preset_fits():
     for config in PRESETS.values():
         check_fits(config)
+
+
+def test_a_run_that_begins_here_names_its_folder_from_the_root(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert RunConfig(dataset="folder", data_dir="pictures/").in_place.data_dir == str(tmp_path / "pictures")
+    assert RunConfig().in_place == RunConfig()
+    with pytest.raises(ConfigError, match="nobody-has-this-name"):
+        _ = RunConfig(dataset="mnist", data_dir="~nobody-has-this-name/data").in_place

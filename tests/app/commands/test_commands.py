@@ -110,7 +110,10 @@ def test_runs_are_listed_shown_renamed_and_removed(store: Store, record, capsys)
     assert (shown["name"], shown["config"], shown["epochs"]) == ("a better name", {"lr": 0.5}, [0, 1])
     assert run("runs", "show", "one", *where) == 0
     assert "snapshots: 2, epoch 0 to 1" in capsys.readouterr().out
-    assert run("runs", "rm", "one", "--json", *where) == 0
+    # By the name that its owner gave it, too.
+    assert run("runs", "show", "a better name", *where) == 0
+    assert "id: one" in capsys.readouterr().out
+    assert run("runs", "rm", "a better name", "--json", *where) == 0
     assert json.loads(capsys.readouterr().out) == {"runs": ["one"]}
     assert [left.id for left in store.runs()] == ["two"]
     assert store.trash() == ["one"]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from prunescope.app import cli
 from prunescope.app.commands import train
 from prunescope.engine.config import ConfigError, field_specs
@@ -77,7 +78,7 @@ def test_problems_of_all_sources_come_at_once(tmp_path: Path) -> None:
         (["--epochs", "0"], "--epochs: 0 is out of range"),
         (["--batch-size", "x"], "--batch-size: 'x' is not a whole number"),
         (["--dataset", "digit"], "Did you mean 'digits'?"),
-        (["--model", "xord-net"], "--model: xord-net"),
+        (["--model", "xord-net"], "--model: xord-net takes pairs"),
         (["--resume", "absent"], "no run 'absent'"),
         (["--resume", "absent", "--epochs", "3"], "leave out --epochs"),
         (["--config", "/nowhere/run.toml"], "cannot be read"),
@@ -115,6 +116,19 @@ def test_offline_a_dataset_that_is_not_here_ends_with_2_and_makes_no_run(tmp_pat
     assert f"--dataset: mnist is not in {tmp_path / 'MNIST' / 'raw'}" in said
     assert "Put there: train-images-idx3-ubyte, " in said
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_remembers_its_data_folder_as_a_whole_path(tmp_path: Path, monkeypatch, capsys) -> None:
+    """It is resumed, and measured by the dashboard, from other folders than the one it was started in."""
+    for name in ("a/cat/1.png", "a/cat/2.png", "a/dog/1.png", "a/dog/2.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), len(name)).save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    flags = ["--dataset", "folder", "--data-dir", "a", "--model", "mlp", "--hidden", "2", "--epochs", "1", "--threads", "1"]
+    assert cli.main(["train", *flags]) == 0
+    assert "training images 100%\nvalidation images 100%\n" in capsys.readouterr().err
+    (run,) = Store(tmp_path / "runs").runs()
+    assert run.config["data_dir"] == str(tmp_path / "a")
 
 
 def test_reading_and_fetching_are_told_by_tenths_where_there_is_no_terminal(capsys) -> None:

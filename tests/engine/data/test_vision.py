@@ -4,8 +4,8 @@ import gzip
 import hashlib
 import io
 import pickle
-import struct
 import socket
+import struct
 import tarfile
 import threading
 from dataclasses import replace
