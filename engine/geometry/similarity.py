@@ -167,12 +167,13 @@ def edge_weight_distribution(
     width : σ of the kernel, for the orthogonality line
     """
     matrix = as_weights(adjacency, "adjacency")
-    pairs = np.sort(matrix[np.triu_indices(len(matrix), 1)])
+    pairs = np.clip(matrix[np.triu_indices(len(matrix), 1)], 0, 1)
     if not pairs.size:
         raise ValueError("adjacency: one unit has no edges. Choose a layer with at least two units.")
-    edges = np.linspace(0, 1, bins + 1)
-    counts = np.histogram(np.clip(pairs, 0, 1), bins=edges)[0]
-    at_least = (pairs.size - np.searchsorted(pairs, edges, side="left")) / pairs.size
+    counts, edges = np.histogram(pairs, bins, (0, 1))
+    # The last bin holds its right edge as well, which the last stop asks about alone.
+    above = np.append(counts[::-1].cumsum()[::-1], np.count_nonzero(pairs == 1))
+    at_least = above / pairs.size
     right_angle = float(_distance(distance).of_cosine(np.zeros(())))
     orthogonal = math.exp(-((right_angle / width) ** 2)) if width > 0 else 0.0
     return EdgeWeights(counts, edges, at_least, orthogonal)
