@@ -57,7 +57,18 @@ window.prunescope = window.prunescope || {};
     };
   }
 
+  // Points in the figure's own numbers, brought to its place by one transformation.
+  const pathOf = (mark, full) => {
+    const [across, up] = [full.xaxis, full.yaxis].map((axis) => [axis._offset, axis._length, ...axis.range]);
+    const [x0, width, left, right] = across, [y0, height, bottom, top] = up;
+    const sx = width / (right - left), sy = -height / (top - bottom);
+    const numbers = [sx, 0, 0, sy, x0 - sx * left, y0 - sy * top];
+    return numbers.every(Number.isFinite) && svg("path", { d: mark.path, transform: `matrix(${numbers})`, opacity: mark.opacity,
+      fill: "none", "vector-effect": "non-scaling-stroke", ...stroke(mark.line) });
+  };
+
   const DRAW = {
+    path: (mark, at, full) => pathOf(mark, full),
     line(mark, at) {
       const [x1, x2] = [mark.x0, mark.x1].map((x) => at.x(x, mark.xref)), [y1, y2] = [mark.y0, mark.y1].map((y) => at.y(y, mark.yref));
       return [x1, x2, y1, y2].every(Number.isFinite) && svg("line", { x1, x2, y1, y2, ...stroke(mark.line) });
@@ -80,19 +91,28 @@ window.prunescope = window.prunescope || {};
     },
   };
 
+  // Those below the data have a layer of their own under the figure.
+  function cover(plot, below) {
+    const found = plot.querySelector(`:scope > .marks${below ? ".is-below" : ":not(.is-below)"}`);
+    if (found) return found;
+    const made = svg("svg", { class: below ? "marks is-below" : "marks", "aria-hidden": "true" });
+    if (below) plot.prepend(made); else plot.append(made);
+    return made;
+  }
+
   ps.drawMarks = function (plot, marks) {
-    let cover = plot.querySelector(":scope > .marks");
-    if (!cover) {
+    if (!plot.marks) {
       if (!marks.length) return;
-      cover = svg("svg", { class: "marks", "aria-hidden": "true" });
-      plot.append(cover);
-      // A zoom, another size: the same marks at other places.
-      plot.on("plotly_afterplot", () => { if (plot.marks) ps.drawMarks(plot, plot.marks); });
+      // A zoom, another size, a hand that moves the picture: the same marks at other places.
+      for (const event of ["plotly_afterplot", "plotly_relayouting"]) plot.on(event, () => { if (plot.marks) ps.drawMarks(plot, plot.marks); });
     }
     plot.marks = marks;
-    const full = plot._fullLayout;
-    if (!full || !full.xaxis || !full.xaxis.d2p) { cover.replaceChildren(); return; }
-    const at = placesOn(full);
-    cover.replaceChildren(...marks.map((mark) => DRAW[mark.type || "text"](mark, at)).filter(Boolean));
+    const full = plot._fullLayout, ready = full && full.xaxis && full.xaxis.d2p;
+    const at = ready ? placesOn(full) : null;
+    const drawnOn = (below) => (at ? marks.filter((mark) => (mark.layer === "below") === below).map((mark) => DRAW[mark.type || "text"](mark, at, full)).filter(Boolean) : []);
+    for (const below of [false, true]) {
+      const drawn = drawnOn(below);
+      if (drawn.length || plot.querySelector(":scope > .marks")) cover(plot, below).replaceChildren(...drawn);
+    }
   };
 })(window.prunescope);

@@ -31,7 +31,8 @@ def _groups(n_clusters: int, networks: list[str]) -> list[str]:
 def graph(theme: Theme, noun: str, n_clusters: int, networks: list[str]) -> dict[str, Any]:
     """Units as points, size by norm, colour by cluster or network; lines join those alike.
 
-    All lines are one path: a trace would make an element of each.
+    All lines are one path, under the points: a trace would make an element of each, and move the points as well
+    whenever the cutoff does.
     """
     data: list[dict[str, Any]] = []
     for c, name in enumerate(_groups(n_clusters, networks)):
@@ -70,7 +71,7 @@ def graph(theme: Theme, noun: str, n_clusters: int, networks: list[str]) -> dict
             "hoverinfo": "skip",
         }
     )
-    lines = {
+    lines = MARK | {
         "type": "path",
         "path": ref("x", "links", y="y", ends="ends", weights="edge_weights", least="cut"),
         "line": {"color": theme.null, "width": 0.7},
