@@ -66,12 +66,15 @@ class CompareFeed:
         metric = view["metric"] if view["metric"] in metrics else best
         other = "val/loss" if metric != "val/loss" else best
         told = [f"{len(runs)} runs" if len(runs) > 1 else "1 run"]
-        told += [f"{len(groups)} groups that differ in more than the seed"] if len(groups) < len(runs) else []
+        if len(groups) < len(runs):
+            alone = "they differ in the seed alone"
+            told += [f"{len(groups)} groups that differ in more than the seed" if len(groups) > 1 else alone]
         told += [f"{len(ids) - MOST} more are ticked than fit"] if len(ids) > MOST else []
         told += [f"nothing recorded in {', '.join(missing)[:120]}"] if missing else []
         layers = [layer_in(group.runs[0], view["layer"]) for group in groups]
         drawn = self._over_epochs(groups, curves, metric)
-        both = merged_runs([group.runs[0] for group in groups], layers, [group.name for group in groups])
+        pair = pair_of(groups)
+        both = merged_runs(pair, [layer_in(run, view["layer"]) for run, _ in pair])
         answer = {
             "settled": {},
             "runs": [run.id for run in runs],
@@ -161,6 +164,15 @@ def painted(ids: Sequence[str], paint: str) -> dict[str, int]:
     if len(paint) != len(ids) or not all(digit in "01234567" for digit in paint):
         return {}
     return dict(zip(ids, map(int, paint), strict=True))
+
+
+def pair_of(groups: Sequence[Cohort]) -> list[tuple[Run, str]]:
+    """The first run of each group by the group's name; where there is one group, its runs by their own."""
+    if len(groups) > 1:
+        return [(group.runs[0], group.name) for group in groups]
+    runs = groups[0].runs
+    same = len({run.name for run in runs}) < len(runs)
+    return [(run, run.id if same else run.name) for run in runs]
 
 
 def cohorts(runs: Sequence[Run], paint: Mapping[str, int] | None = None) -> list[Cohort]:
@@ -267,7 +279,8 @@ def finding(drawn: Sequence[lab.Series], metric: str, curves: Sequence[Any]) -> 
         return "These runs have recorded no metric in common."
     if len(ends) == 1:
         name, mean, _, n = ends[0]
-        return f"{name} ends at {quantities.shown(mean, metric)} (n={n}); tick another run to compare it with."
+        more = "tick a run with other settings" if n > 1 else "tick another run"
+        return f"{name} ends at {quantities.shown(mean, metric)} (n={n}); {more} to compare it with."
     sign = 1 if "loss" in metric else -1
     ranked = sorted(ends, key=lambda end: sign * end[1])
     (first, high, sd_a, n_a), (last, low, sd_b, n_b) = ranked[0], ranked[-1]

@@ -8,13 +8,14 @@ from prunescope.engine.geometry import cosine_matrix, merge_units, project_traje
 from prunescope.engine.store import Run
 
 
-def merged_runs(runs: Sequence[Run], layers: Sequence[str], names: Sequence[str]) -> Merged | str:
-    """The first two runs in their newest snapshots; a text says why there is no such picture."""
-    if len(runs) < 2:
+def merged_runs(pair: Sequence[tuple[Run, str]], layers: Sequence[str]) -> Merged | str:
+    """The first two of these runs, each with its name, in their newest snapshots; a text says why there is none."""
+    if len(pair) < 2:
         return "tick two runs"
-    one, other = (run.weights(name, float(run.epochs[-1])) for run, name in zip(runs[:2], layers[:2], strict=True))
+    (here, name), (there, other_name) = pair[:2]
+    one, other = (run.weights(layer, float(run.epochs[-1])) for run, layer in zip((here, there), layers[:2], strict=True))
     try:
-        return merged_units(one, other, (names[0], names[1]))
+        return merged_units(one, other, (name, other_name))
     except ValueError as error:
         return str(error)
 

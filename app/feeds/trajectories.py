@@ -39,13 +39,24 @@ class TrajectoriesMemory:
     centers: np.ndarray | None = None
 
 
-def fitted_part(run: Run, layer: LayerInfo, count: int) -> np.ndarray:
-    """The first `count` snapshots, or as many of them as `FIT_BYTES` hold, both ends included."""
-    most = max(2, FIT_BYTES // (4 * layer.units * layer.fan_in))
+def fitted_part(run: Run, layer: LayerInfo, count: int, other: Run | None) -> tuple[np.ndarray, np.ndarray]:
+    """The first `count` snapshots, or as many of them as `FIT_BYTES` hold, both ends included.
+
+    Returns this run's units, and the same with those of the other run below them: a basis of one network's own
+    would hold next to nothing of another one.
+    """
+    each = layer.units + (0 if other is None else other.layer(layer.name).units)
+    most = max(2, FIT_BYTES // (4 * each * layer.fan_in))
     if count <= most:
-        return run.trajectory(layer.name, stop=count)
-    chosen = np.linspace(0, count - 1, most).round().astype(int)
-    return np.stack([run.weights(layer.name, epoch) for epoch in run.epochs[chosen]])
+        chosen, own = run.epochs[:count], run.trajectory(layer.name, stop=count)
+    else:
+        chosen = run.epochs[np.linspace(0, count - 1, most).round().astype(int)]
+        own = np.stack([run.weights(layer.name, epoch) for epoch in chosen])
+    if other is None:
+        return own, own
+    theirs = np.stack([other.weights(layer.name, epoch_of(other, float(epoch))) for epoch in chosen])
+    # Where the other run has diverged, this one's own directions are all there are.
+    return own, np.concatenate([own, theirs[:, np.isfinite(theirs).all(axis=(0, 2))]], axis=1)
 
 
 class TrajectoriesFeed:
@@ -63,12 +74,12 @@ class TrajectoriesFeed:
         until = float(epochs[-1]) if view["fit"] < 0 else float(view["fit"])
         count = max(1, int(np.searchsorted(epochs, until, side="right")))
         plane = layer.fan_in == 2
-        trajectory = fitted_part(run, layer, count)
+        trajectory, both = fitted_part(run, layer, count, other)
         if plane:
             components, mean = np.eye(2), np.zeros(2)
             explained = np.full(2, np.nan)
         else:
-            fitted = project_trajectory(trajectory, n_components=min(COMPONENTS, layer.fan_in), basis=view["basis"])
+            fitted = project_trajectory(both, n_components=min(COMPONENTS, layer.fan_in), basis=view["basis"])
             components, mean, explained = fitted.components, fitted.mean, fitted.explained_variance_ratio
         return TrajectoriesMemory(
             run_name=run.name,
@@ -127,6 +138,7 @@ class TrajectoriesFeed:
                     memory.layer.name,
                     f"{units(memory.layer, n)} in {memory.layer.fan_in} dimensions",
                     epoch_text(epoch),
+                    *beside_words(memory.other, epoch),
                 ]
             ),
             "big": "all" if memory.plane else f"{100 * shown:.0f} %",
@@ -137,8 +149,7 @@ class TrajectoriesFeed:
             + (", and the task's four patterns." if memory.patterns else ".")
             if memory.plane
             else f"PCA of {self._basis_words(memory)}, fitted at {epoch_text(memory.fitted_until)}; later epochs are "
-            "projected, never refitted."
-            + ("" if memory.other is None else f" {memory.other.name} is projected as well."),
+            "projected, never refitted.",
         }
 
     @staticmethod
@@ -157,11 +168,12 @@ class TrajectoriesFeed:
     def _basis_words(memory: TrajectoriesMemory) -> str:
         used, there = memory.fitted_on
         which = "all weight vectors" if used == there else f"the weight vectors of {used} of {there} snapshots"
-        return {
+        words = {
             "all": f"{which} of epochs 0 to {memory.fitted_until:g}",
             "first": "the weight vectors of epoch 0",
             "last": f"the weight vectors of epoch {memory.fitted_until:g}",
         }[memory.basis]
+        return words if memory.other is None else f"{words}, of both runs"
 
     @staticmethod
     def _finding(memory: TrajectoriesMemory, weights: np.ndarray, moved: np.ndarray, epoch: float) -> str:
@@ -215,6 +227,11 @@ class TrajectoriesFeed:
 
     def settled(self, memory: TrajectoriesMemory) -> dict[str, Any]:
         return {"layer": memory.layer.name, "fit": memory.fitted_until}
+
+
+def beside_words(other: Run | None, epoch: float) -> list[str]:
+    """The second network of the picture, and when it is shown."""
+    return [] if other is None else [f"with {other.name} at {epoch_text(epoch_of(other, epoch))}"]
 
 
 def share_along_patterns(moved: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from prunescope.app.figures.pieces import colour_bar
+from prunescope.app.figures.pieces import colour_bar, corner
 from prunescope.app.figures.template import ref
 from prunescope.app.figures.theme import PERCENT, SYMBOLS, Theme, axis, base_layout, cluster_colour
 
@@ -126,6 +126,7 @@ def paths(
         "data": data,
         "layout": base_layout(
             theme,
+            annotations=corner(theme, [(name, theme.data[i]) for i, name in enumerate(networks)], step=0.06),
             xaxis=axis(theme, titles[0]),
             yaxis=axis(theme, titles[1], scaleanchor="x", scaleratio=1),
         ),
