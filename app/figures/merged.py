@@ -48,7 +48,7 @@ def merged(theme: Theme, found: Merged | str) -> dict[str, Any]:
     notes = [middle(theme, found)] if isinstance(found, str) else corner(
         theme, [(name, theme.data[i]) for i, (name, _) in enumerate(both)], right=False, bottom=True, step=0.13
     )  # fmt: skip
-    share = "" if isinstance(found, str) else f", {100 * found.explained:.0f} % of the variance"
+    share = "" if isinstance(found, str) else f"; both hold {100 * found.explained:.0f} % of the variance"
     layout = base_layout(
         theme,
         annotations=notes,

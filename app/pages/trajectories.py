@@ -9,6 +9,7 @@ HOW_PATHS = parts.paragraphs(
     "projected into the same basis, so no path ever jumps; “Refit” takes in what has come since.",
     "Networks of the XORD task have two weights a neuron: the plane itself is drawn, with the four patterns "
     "that Brutzkus & Globerson (2019) prove the neurons to align with.",
+    "A second run chosen in “With” is drawn in the same picture; the basis is then that of both runs' rows together.",
     "The marker is the epoch shown, the line its way there; the tail says how many epochs of it are drawn.",
 )
 HOW_MOVED = parts.paragraphs("‖wᵢ(t) − wᵢ(0)‖ for each unit i: median, and the middle half of the units.")

@@ -105,7 +105,9 @@ def top_norm_statistics(weights: npt.ArrayLike, subspace: npt.ArrayLike, n_top: 
     """
     array, directions = as_weights(weights), as_weights(subspace, "subspace")
     if not 2 <= n_top <= len(array):
-        raise ValueError(f"n_top: {n_top}, expected 2 to {len(array)} units.")
+        raise ValueError(
+            f"n_top: {n_top}, expected 2 to {len(array)} units: a correlation needs two, and there are no more."
+        )
     norms = row_norms(array)
     units = np.argsort(-norms, kind="stable")[:n_top].astype(np.int64)
     top = array[units]
