@@ -146,14 +146,14 @@ class SimilarityFeed:
 
     def _begin_at_the_fit(self, run: Run, memory: SimilarityMemory, evaluator: Evaluator) -> None:
         """Places and colours begin at the fitted epoch, so that an epoch shown before its turn stands where it will."""
-        memory.begun = True
         now = merged(run, memory, memory.fitted)
         if memory.by == "activations":
             memory.width = self._activations_width(evaluator, run, memory)
-        if now.problem or memory.n_units < 2:
-            return
-        weights, _ = self._edges(run, memory, now, memory.fitted, evaluator)
-        self._place(memory, now, weights, None)
+        if not now.problem and memory.n_units > 1:
+            weights, _ = self._edges(run, memory, now, memory.fitted, evaluator)
+            self._place(memory, now, weights, None)
+        # Not before: whoever asks again after a measurement has failed, or nobody waited for it, begins anew.
+        memory.begun = True
 
     @staticmethod
     def _edges(

@@ -1,6 +1,8 @@
 """The similarity graph: what is drawn, what is counted, and that it stays where it was."""
 
 import copy
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,6 +81,32 @@ def test_activations_of_two_networks_are_refused_with_a_way_out(recorded, rows_o
     one, other = recorded("one", w=[random_layer(4, 5)]), recorded("other", w=[random_layer(4, 5)])
     with pytest.raises(ValueError, match="Choose “weights”"):
         rows_of("similarity", one, by="activations", **{"with": other.id})
+
+
+class Unlucky:
+    """An evaluator whose first answer does not come; then all units' outputs are alike by .5."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def ask(self, name: str, *, path: str, **_: Any) -> Iterator[dict[str, Any]]:
+        self.asked += 1
+        if self.asked == 1:
+            raise ValueError("The evaluator has stopped.")
+        np.save(path, np.full((4, 4), 0.5) + 0.5 * np.eye(4))
+        yield {"constant": []}
+
+
+def test_activations_are_measured_anew_after_a_failure(recorded, random_layer):
+    run = recorded(w=[random_layer(4, 5)])
+    feed, evaluator = FEEDS["similarity"], Unlucky()
+    memory = feed.begin(run, read_view({"run": run.id, "by": "activations"}))
+    with pytest.raises(ValueError, match="has stopped"):
+        feed.row(run, memory, 0, 0.0, evaluator)
+    row = feed.row(run, memory, 0, 0.0, evaluator)
+    # σ is the mean of D over all pairs, the units themselves included: 12 of 16 at 1/4.
+    expected = np.exp(-((0.25 / (12 / 16 / 4)) ** 2))
+    assert row["edge_weights"][:6] == pytest.approx(np.full(6, expected))
 
 
 def test_groups_have_their_size_and_largest_norm(recorded, rows_of):
