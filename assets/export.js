@@ -164,7 +164,8 @@ window.prunescope = window.prunescope || {};
         caption.textContent = plot.caption;
         methods.textContent = plot.methods;
         const millimetres = plot.inches.map((inch) => (25.4 * inch).toFixed(0)).join(" × ");
-        status.textContent = `${millimetres} mm · SVG ${(bytes.length / 1000).toFixed(0)} kB` + (plot.provenance.merged ? " · points merged, see the caption" : "");
+        status.textContent = `${millimetres} mm · SVG ${(bytes.length / 1000).toFixed(0)} kB` + (plot.provenance.merged ? " · points merged, see the caption" : "")
+          + (new TextDecoder().decode(bytes).includes("<image") ? " · SVG and PDF hold a picture here: a scene in depth, or too many cells for vectors" : "");
         keep(paper);
       } catch (problem) {
         if (problem.name === "AbortError" || mine !== asked) return;

@@ -59,7 +59,8 @@ window.prunescope = window.prunescope || {};
     const figure = { data: structuredClone(plot.data).map((trace, i) => ({ ...trace, uid: `t${i}` })), layout: structuredClone(plot.layout) };
     const size = { width: plot.width, height: plot.height };
     if (format === "png") return finishPng(bytesOf(await window.Plotly.toImage(figure, { format, ...size, scale: DPI / 96 })), plot);
-    return utf8(finishSvg(new TextDecoder().decode(bytesOf(await window.Plotly.toImage(figure, { format: "svg", ...size }))), plot));
+    const svg = new TextDecoder().decode(bytesOf(await window.Plotly.toImage(figure, { format: "svg", ...size })));
+    return utf8(await ps.withCells(finishSvg(svg, plot)));
   };
 
   // A ZIP without compression and without a clock: equal files give equal bytes.

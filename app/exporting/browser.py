@@ -85,7 +85,7 @@ def draw(jobs: Sequence[tuple[dict[str, Any], str]]) -> list[bytes]:
             f"found. Install one, or name it in {VARIABLE}; or export from the dashboard in any browser."
         )
     three = any(trace.get("type") in ("scatter3d", "surface") for plot, _ in jobs for trace in plot["data"])
-    page = _PAGE.format(plotly=plotly_source(three), finish=asset("finish.js"), jobs=json_in_html(list(jobs)))
+    page = _PAGE.format(plotly=plotly_source(three), finish=asset("cells.js") + asset("finish.js"), jobs=json_in_html(list(jobs)))
     with tempfile.TemporaryDirectory(prefix="prunescope-draw-", ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "page.html"
         path.write_text(page, encoding="utf-8")

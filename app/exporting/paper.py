@@ -58,7 +58,8 @@ def on_paper(data: list[dict[str, Any]], layout: dict[str, Any], style: PaperSty
     for index in style.hidden:
         if index < len(traces):
             traces[index]["visible"] = False
-    if width / type_scale < NARROW:
+    # Beside the plot they would stand only where nothing lays them out anew.
+    if style.legend == "labels" or width / type_scale < NARROW:
         _labels_inside(layout, type_scale)
     for name, axis in layout.items():
         if name.startswith(("xaxis", "yaxis")):

@@ -88,8 +88,8 @@ class Made:
 
     @property
     def flat(self) -> bool:
-        """Whether all of it can be vectors: a matrix of cells and a scene in depth are pictures."""
-        return not any(trace["type"] in ("heatmap", "surface", "scatter3d") for trace in self.data)
+        """Whether all of it can be vectors: a scene in depth is a picture."""
+        return not any(trace["type"] in ("surface", "scatter3d") for trace in self.data)
 
 
 @pytest.fixture(scope="module")
