@@ -33,33 +33,6 @@ window.prunescope = window.prunescope || {};
     for (const done of queued.splice(0)) done();
   }
 
-  class Column {
-    constructor(dtype, width) {
-      this.width = width;
-      this.Type = dtype === "<i4" ? Int32Array : Float32Array;
-      this.data = new this.Type(64 * Math.max(1, width));
-      this.length = 0;
-    }
-    append(values, rows) {
-      const used = this.length * this.width;
-      if (used + values.length > this.data.length) {
-        const grown = new this.Type(Math.max(2 * this.data.length, used + values.length));
-        grown.set(this.data.subarray(0, used));
-        this.data = grown;
-      }
-      this.data.set(values, used);
-      this.length += rows;
-    }
-    row(i) { return this.data.subarray(i * this.width, (i + 1) * this.width); }
-  }
-
-  class PlainColumn {
-    constructor() { this.values = []; }
-    get length() { return this.values.length; }
-    append(values) { this.values.push(...values); }
-    row(i) { return this.values[i]; }
-  }
-
   function keysOf(feedName) { return ps.spec().feeds[feedName] || []; }
 
   // An answer is about one epoch; all other feeds hold every epoch.
@@ -192,7 +165,7 @@ window.prunescope = window.prunescope || {};
         throw new Error([told.error, told.do].filter(Boolean).join(" ") || `The server answered ${answer.status}.`);
       }
       feed.error = "";
-      for await (const frame of frames(answer.body)) {
+      for await (const frame of ps.frames(answer.body)) {
         take(feed, frame, view, wanted);
         if (feed.after && mayYield(feed)) { onChange(feed); controller.abort(); }
         // With the epoch on screen there already, the rest is drawn now and then: a page busy drawing hears no click.
@@ -227,35 +200,6 @@ window.prunescope = window.prunescope || {};
     for (const feed of feeds.values()) if (feed.busy && !keep.has(feed) && !following(feed)) { feed.busy.abort(); feed.busy = null; feed.again = false; }
   };
 
-  async function* frames(body) {
-    const reader = body.getReader();
-    let buffer = new Uint8Array(0);
-    try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) return;
-        const joined = new Uint8Array(buffer.length + value.length);
-        joined.set(buffer);
-        joined.set(value, buffer.length);
-        buffer = joined;
-        for (;;) {
-          if (buffer.length < 8) break;
-          const sizes = new DataView(buffer.buffer, buffer.byteOffset, 8);
-          const head = sizes.getUint32(0, true), load = sizes.getUint32(4, true);
-          if (buffer.length < 8 + head + load) break;
-          const text = new TextDecoder().decode(buffer.subarray(8, 8 + head));
-          // A copy, because typed arrays must begin at a multiple of their size.
-          const payload = buffer.slice(8 + head, 8 + head + load).buffer;
-          buffer = buffer.slice(8 + head + load);
-          yield { head: JSON.parse(text), payload };
-        }
-      }
-    } finally {
-      // Whoever stops listening stops the work behind it.
-      reader.cancel().catch(() => {});
-    }
-  }
-
   function take(feed, { head, payload }, view, wanted) {
     feed.version = ++changes;
     if (head.error) { feed.error = head.error; feed.todo = Boolean(head.todo); return; }
@@ -278,27 +222,11 @@ window.prunescope = window.prunescope || {};
     if (!head.epochs) return;
     // A refined answer takes the place of the coarse one.
     if (head.replace) clear(feed);
-    if (head.ahead) { feed.ahead = { epoch: head.epochs[0], columns: new Map() }; append(feed.ahead.columns, head, payload); return; }
-    append(feed.columns, head, payload);
+    if (head.ahead) { feed.ahead = { epoch: head.epochs[0], columns: new Map() }; ps.appendRows(feed.ahead.columns, head, payload); return; }
+    ps.appendRows(feed.columns, head, payload);
     feed.epochs.push(...head.epochs);
     if (answers(feed.name)) ps.measured = true;
     if (feed.ahead && feed.epochs[feed.epochs.length - 1] >= feed.ahead.epoch) feed.ahead = null;
-  }
-
-  function append(columns, head, payload) {
-    let offset = 0;
-    const count = head.epochs.length;
-    for (const [name, { dtype, shape }] of Object.entries(head.arrays)) {
-      const width = shape.slice(1).reduce((a, b) => a * b, 1);
-      if (!columns.has(name)) columns.set(name, new Column(dtype, width));
-      const column = columns.get(name);
-      column.append(new column.Type(payload, offset, width * count), count);
-      offset += 4 * width * count;
-    }
-    for (const [name, values] of Object.entries(head.plain)) {
-      if (!columns.has(name)) columns.set(name, new PlainColumn());
-      columns.get(name).append(values);
-    }
   }
 
   // The server chose what the link had left open (the first layer, the epoch of a fit): the view says so now,
