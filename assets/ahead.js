@@ -69,6 +69,10 @@ window.prunescope = window.prunescope || {};
     if (!shown.epochs.length && measures && ps.feed("curve").epochs.length) {
       return ps.measured ? "Measuring …" : "Measuring … the first time, PyTorch takes some seconds to start.";
     }
+    if (!shown.epochs.length && ps.runs[ps.view().run]?.epoch == null) {
+      const { status, message } = ps.runs[ps.view().run] || {};
+      if (status === "failed" || (status === "running" && message)) return message;
+    }
     if (!shown.epochs.length) return first.busy ? "Computing …" : "Waiting for the first snapshot …";
     return slow.length ? (measures || slow.some(answers) ? "Measuring …" : "Computing …") : "";
   };

@@ -127,7 +127,8 @@ window.prunescope = window.prunescope || {};
     // What is only not there yet is said as the finding would be, and what to do below it.
     const todo = failed?.todo && !failed.epochs.length;
     const [missing, first] = todo ? failed.error.split(/(?<=\.) (.*)/s) : [];
-    page.querySelector("h1").dataset.missing = missing ?? "";
+    const run = ps.runs[ps.view().run], over = run?.status === "failed" && run.epoch == null;
+    page.querySelector("h1").dataset.missing = missing ?? (over ? "Nothing was recorded." : "");
     const text = todo ? first ?? "" : failed ? failed.error : told;
     if (note.textContent !== text) note.textContent = text;
     note.classList.toggle("is-error", Boolean(failed) && !todo);
@@ -135,7 +136,7 @@ window.prunescope = window.prunescope || {};
     page.querySelector("[data-do=again]").hidden = todo || !asked.some((feed) => feed.error);
     // Controls stay while another question is worked on; of another run there is nothing yet.
     page.classList.toggle("is-empty", !feeds[0].epochs.length && page.dataset.shows !== ps.view().run);
-    page.classList.toggle("is-waiting", !feeds[0].epochs.length && !feeds[0].error);
+    page.classList.toggle("is-waiting", !feeds[0].epochs.length && !feeds[0].error && !over);
   }
 
   // A sentence that needs two lines at one epoch and one at the next would move all figures: it keeps the room it has had.

@@ -136,7 +136,8 @@ window.prunescope = window.prunescope || {};
     item.dot.style.background = ps.runColour(id);
     item.tick.checked = ticked().includes(id);
     const total = run.total;
-    const progress = run.status === "running" && total ? `epoch ${Math.floor(run.epoch ?? 0)} of ${total}` : run.status;
+    // Before the first snapshot: how far a download is.
+    const progress = run.status === "running" && run.epoch == null && run.message ? run.message : run.status === "running" && total ? `epoch ${Math.floor(run.epoch ?? 0)} of ${total}` : run.status;
     set(item.state, [progress, percent(run)].filter(Boolean).join(" · "));
     const share = total ? Math.min(1, (run.epoch ?? 0) / total) : run.status === "done" ? 1 : 0;
     item.bar.firstChild.style.width = `${100 * share}%`;

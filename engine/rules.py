@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +11,7 @@ from prunescope.engine.data.catalog import dataset_problem, dataset_spec
 from prunescope.engine.data.describe import describe_dataset, missing_files
 from prunescope.engine.data.source import why_out_of_reach
 from prunescope.engine.fields import ConfigError
-from prunescope.engine.models.catalog import MODELS, model_problem, model_spec
+from prunescope.engine.models.catalog import MODELS, layer_names, model_problem, model_spec
 
 if TYPE_CHECKING:
     from prunescope.engine.config import RunConfig
@@ -155,6 +156,14 @@ def _layers(config: "RunConfig") -> str | None:
     return None
 
 
+def _layers_there(config: "RunConfig") -> str | None:
+    """Only making a net of one's own tells its layers: then the training says it."""
+    names = layer_names(config.model, config.hidden)
+    if names and not any(fnmatchcase(name, glob) for name in names for glob in config.layers):
+        return f"{', '.join(config.layers)} matches no layer of {config.model}, which has {', '.join(names)}."
+    return None
+
+
 RULES = (
     Rule("dataset", (), lambda config: dataset_problem(config.dataset)),
     Rule("model", (), lambda config: model_problem(config.model)),
@@ -164,6 +173,7 @@ RULES = (
     Rule("step_epochs", ("epochs",), _steps),
     Rule("data_dir", ("dataset",), _data_dir),
     Rule("layers", (), _layers),
+    Rule("layers", ("model", "hidden"), _layers_there),
     Rule(
         "image_size",
         ("dataset",),

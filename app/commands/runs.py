@@ -64,6 +64,8 @@ def show_run(options: argparse.Namespace) -> int:
 def rename_run(options: argparse.Namespace) -> int:
     store = Store(options.logdir)
     run = find_run(store, options.id)
+    if not any(char.isprintable() and not char.isspace() for char in options.name):
+        raise Problem(f"name {options.name!r}: give at least one visible character.")
     return _changed(options, [run.id], lambda run_id: store.rename(run_id, options.name))
 
 

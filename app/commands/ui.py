@@ -104,6 +104,8 @@ def settings_from(options: argparse.Namespace) -> "Settings":
 
 def run(options: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
+    if options.logdir.exists() and not options.logdir.is_dir():
+        raise Problem(f"--logdir {options.logdir}: is a file; give the folder that holds the runs.")
     from prunescope.engine.store import Store
 
     return serve_until_told(Store(options.logdir), settings_from(options), options, "/")

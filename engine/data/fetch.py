@@ -62,6 +62,9 @@ def _stream(url: str, path: Path, progress: Progress | None) -> None:
             done += len(chunk)
             if progress is not None:
                 progress(url.rsplit("/", 1)[-1], done, total)
+    # Read in pieces, a connection that ends early looks like the end of the file.
+    if done < total:
+        raise FetchError(f"broke off after {done:,} of {total:,} bytes")
 
 
 def _md5(path: Path) -> str:

@@ -126,6 +126,16 @@ def test_one_wrong_name_among_several_removes_nothing(store: Store, record, caps
     assert [left.id for left in store.runs()] == ["one"]
 
 
+def test_a_name_without_a_visible_character_and_a_folder_that_is_a_file_end_with_2(
+    store: Store, record, tmp_path: Path, capsys
+) -> None:
+    record("one")
+    assert run("runs", "rename", "one", " ", "--logdir", str(store.root)) == 2
+    (tmp_path / "file").write_text("no runs")
+    assert run("ui", "--no-open", "--port", "0", "--logdir", str(tmp_path / "file")) == 2
+    assert "is a file" in capsys.readouterr().err
+
+
 def test_a_run_that_is_written_is_not_removed(store: Store, capsys) -> None:
     run_id = store.create_run({}, name="busy")
     with store.writer(run_id):

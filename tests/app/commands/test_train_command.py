@@ -82,6 +82,7 @@ def test_problems_of_all_sources_come_at_once(tmp_path: Path) -> None:
         (["--resume", "absent"], "no run 'absent'"),
         (["--resume", "absent", "--epochs", "3"], "leave out --epochs"),
         (["--config", "/nowhere/run.toml"], "cannot be read"),
+        (["--layers", "conv9,zz*"], "--layers: conv9, zz* matches no layer of channels, which has conv1, fc1."),
         (["--no-such-flag"], "unrecognized arguments"),
     ],
 )

@@ -240,6 +240,21 @@ def test_a_wrong_file_is_passed_over_for_the_next_source(tmp_path):
     assert list(target.parent.iterdir()) == [target]
 
 
+def test_a_download_that_breaks_off_says_so(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(FetchError, match="broke off after 4 of 100 bytes"):
+            fetch([f"http://127.0.0.1:{server.getsockname()[1]}/file"], tmp_path / "file", md5(b"whole"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_failed_download_leaves_nothing_and_tells_what_each_source_said(tmp_path):
     (tmp_path / "bad").write_bytes(b"other")
     target = tmp_path / "folder" / "file"
