@@ -132,7 +132,7 @@ window.prunescope = window.prunescope || {};
     const text = todo ? first ?? "" : failed ? failed.error : told;
     if (note.textContent !== text) note.textContent = text;
     note.classList.toggle("is-error", Boolean(failed) && !todo);
-    note.classList.toggle("is-todo", Boolean(todo));
+    note.classList.toggle("is-todo", Boolean(todo) || over);
     page.querySelector("[data-do=again]").hidden = todo || !asked.some((feed) => feed.error);
     // Controls stay while another question is worked on; of another run there is nothing yet.
     page.classList.toggle("is-empty", !feeds[0].epochs.length && page.dataset.shows !== ps.view().run);

@@ -168,7 +168,7 @@ def other_version(saved_by: str) -> str:
 
 def in_one_line(error: BaseException) -> str:
     """An error as the last line of its traceback, whatever its message holds."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    return " ".join(f"{type(error).__name__}: {error}".split())[:700]
 
 
 def describe(job: Job) -> dict[str, Any]:
