@@ -28,6 +28,7 @@ from prunescope.engine.store import Store
 QUEUE = ("run.epochs=2000", "run.snapshot_every=1", "sweep.measures=[]", "sweep.grid={hidden=[[300],[301],[302],[303]]}")
 CLUSTERS = range(2, 13)
 SLIDER_MS, ANSWER_MS = 50, 300
+GIVE_UP_SECONDS = 120.0
 READY = """() => { const ps = window.prunescope, page = document.getElementById('page-pruning');
     return Boolean(page && document.documentElement.dataset.ready && ps.view().run &&
         ps.pageFeeds(page).every(name => !ps.feed(name).busy && ps.feed(name).epochs.length)); }"""
@@ -133,7 +134,9 @@ def training(folder: Path, workers: int) -> Iterator[None]:
 
 
 def wait_for(condition: Any) -> None:
+    end = time.monotonic() + GIVE_UP_SECONDS
     while not condition():
+        assert time.monotonic() < end, "waited in vain: is the machine free?"
         time.sleep(0.1)
 
 
