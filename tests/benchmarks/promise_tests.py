@@ -13,12 +13,12 @@ from prunescope.engine.store import Store
 TESTS = Path(__file__).resolve().parents[1]
 
 
-def passed(*selection: str, examples: int = 0) -> tuple[int, str]:
+def passed(*selection: str, **settings: str) -> tuple[int, str]:
     """How many of these tests passed, and the last line of pytest; 0 passed if one did not."""
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-o", "faulthandler_timeout=0", *selection],
         cwd=TESTS.parent,
-        env=os.environ | ({"FUZZ_EXAMPLES": str(examples)} if examples else {}),
+        env=os.environ | settings,
         stdout=subprocess.PIPE,
         text=True,
         check=False,
@@ -46,8 +46,14 @@ def fuzz(store: Store, full: bool) -> None:
         ("addresses", "no_address", 2_000),
     ):
         examples = examples if full else examples // 20
-        count, last = passed("tests/app/test_fuzz.py", "-k", test, examples=examples)
+        count, last = passed("tests/app/test_fuzz.py", "-k", test, FUZZ_EXAMPLES=str(examples))
         row(f"no bad input crashes: {examples:,} {what}", "0 unhandled, 0 above 499", last, count > 0)
+
+
+def removal(store: Store, full: bool) -> None:
+    """A masked network is the deleted one."""
+    count, last = passed("tests/engine/pruning/test_removal.py", **({"EVERY_LAYER": "1"} if full else {}))
+    row(f"masking is removal: {'every layer' if full else 'some layers'} of each network", "|Δlogit| ≤ 1e-5", last, count > 0)
 
 
 ablation = proved(

@@ -18,7 +18,7 @@ from promise_data import damage, eviction, full_disk, readers
 from promise_memory import memory
 from promise_resume import one_engine, resume
 from promise_table import broken
-from promise_tests import ablation, fuzz, hostile, read_only
+from promise_tests import ablation, fuzz, hostile, read_only, removal
 from prunescope.engine.store import Store
 
 PROMISES: dict[str, Callable[[Store, bool], None]] = {
@@ -37,6 +37,7 @@ PROMISES: dict[str, Callable[[Store, bool], None]] = {
     "fuzz": fuzz,
     "hostile": hostile,
     "memory": memory,
+    "removal": removal,
 }
 
 
