@@ -128,12 +128,15 @@ window.prunescope = window.prunescope || {};
     const todo = failed?.todo && !failed.epochs.length;
     const [missing, first] = todo ? failed.error.split(/(?<=\.) (.*)/s) : [];
     const run = ps.runs[ps.view().run], over = run?.status === "failed" && run.epoch == null;
-    page.querySelector("h1").dataset.missing = missing ?? (over ? "Nothing was recorded." : "");
+    // The selection and a unit's drawer have no finding, and nothing to try again.
+    const finding = page.querySelector("h1");
+    if (finding) finding.dataset.missing = missing ?? (over ? "Nothing was recorded." : "");
     const text = todo ? first ?? "" : failed ? failed.error : told;
     if (note.textContent !== text) note.textContent = text;
     note.classList.toggle("is-error", Boolean(failed) && !todo);
     note.classList.toggle("is-todo", Boolean(todo) || over);
-    page.querySelector("[data-do=again]").hidden = todo || !asked.some((feed) => feed.error);
+    const again = page.querySelector("[data-do=again]");
+    if (again) again.hidden = todo || !asked.some((feed) => feed.error);
     // Controls stay while another question is worked on; of another run there is nothing yet.
     page.classList.toggle("is-empty", !feeds[0].epochs.length && page.dataset.shows !== ps.view().run);
     page.classList.toggle("is-waiting", !feeds[0].epochs.length && !feeds[0].error && !over);
