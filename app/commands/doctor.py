@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from prunescope.app.commands.common import OK, Problem, add_json, add_logdir, print_json
+from prunescope.app.exporting.browser import find_browser
 from prunescope.engine.store import Store, StoreError
 
 PACKAGES = (
@@ -114,8 +115,10 @@ def _cores() -> int:
 
 
 def _browser() -> Check:
+    """What opens the dashboard, and what draws exports of the shell; nothing is wrong with a server without one."""
+    drawing = find_browser()
+    draws = f"{drawing} draws figures for the shell" if drawing else "figures cannot be drawn from the shell"
     try:
-        return Check("browser", True, webbrowser.get().name)
+        return Check("browser", True, f"{webbrowser.get().name} opens the dashboard; {draws}")
     except webbrowser.Error:
-        # Nothing is wrong with a server without a browser.
-        return Check("browser", True, "none found here: open the printed address from a machine that has one")
+        return Check("browser", True, f"none opens by itself: open the printed address by hand; {draws}")

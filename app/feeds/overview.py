@@ -27,13 +27,15 @@ class OverviewMemory:
     layers: tuple[LayerInfo, ...]
     config: dict[str, Any]
     cache: dict[str, Any] = field(default_factory=dict)
-    history: list[float] = field(default_factory=list)
+    # (layers,) median angles of each epoch, the first one first.
     angles: list[np.ndarray] = field(default_factory=list)
 
 
 class OverviewFeed:
     """Loss, accuracy, and per layer: median angle, effective rank, spread of norms."""
 
+    # The page's headline is never about an epoch that is only on the way to the one asked for.
+    ahead = True
     keys: tuple[str, ...] = ()
 
     def begin(self, run: Run, view: dict[str, Any]) -> OverviewMemory:
@@ -51,9 +53,10 @@ class OverviewFeed:
             spreads.append(spread)
         name = headline(memory.cache["table"]) or "no metric recorded"
         value = metrics.get(name, np.nan)
+        if index == len(memory.angles):
+            memory.angles.append(np.asarray(angles))
         # Marks are about accuracy; a loss below 0.5 is no event.
-        memory.history.append(value if "accuracy" in name else np.nan)
-        memory.angles.append(np.asarray(angles))
+        history = memory.cache["table"][name][: index + 1] if "accuracy" in name else np.zeros(0)
         return {
             "train_loss": metrics.get("train/loss", np.nan),
             "val_loss": metrics.get("val/loss", np.nan),
@@ -62,13 +65,13 @@ class OverviewFeed:
             "angle": np.asarray(angles),
             "rank": np.asarray(ranks),
             "spread": np.asarray(spreads),
-            "finding": self._finding(memory, metrics, epoch),
+            "finding": self._finding(memory, np.asarray(angles), metrics, epoch),
             "sub": self._sub(memory, epoch),
             "big": _percent(value) if "accuracy" in name else f"{value:.3f}",
             "big_note": METRIC_WORDS.get(name, name),
             "label_train": f"train {_percent(metrics.get('train/accuracy'))}",
             "label_val": f"validation {_percent(metrics.get('val/accuracy'))}",
-            "events": events(memory.history, np.stack(memory.angles), [layer.name for layer in memory.layers], run),
+            "events": events(history, np.stack(memory.angles), [layer.name for layer in memory.layers], run),
             "layer_lines": [
                 f"{layer.name} · median angle {a:.1f}° · effective rank {r:.1f} of {min(layer.units, layer.fan_in)} "
                 f"· norms spread {s:.2f}"
@@ -77,9 +80,9 @@ class OverviewFeed:
         }
 
     @staticmethod
-    def _finding(memory: OverviewMemory, metrics: dict[str, float], epoch: float) -> str:
+    def _finding(memory: OverviewMemory, angles: np.ndarray, metrics: dict[str, float], epoch: float) -> str:
         accuracy = metrics.get("val/accuracy", metrics.get("train/accuracy"))
-        deltas = memory.angles[-1] - memory.angles[0]
+        deltas = angles - memory.angles[0]
         if epoch == 0 or not np.isfinite(deltas).any():
             return "Before training: weights as they were drawn." if epoch == 0 else "Training."
         most = int(np.nanargmin(deltas))
@@ -137,10 +140,13 @@ def layer_numbers(weights: np.ndarray) -> tuple[float, float, float]:
     )
 
 
-def events(history: list[float], angles: np.ndarray, names: list[str], run: Run) -> str:
-    """What has happened so far, in words: the newest event last."""
+def events(values: np.ndarray, angles: np.ndarray, names: list[str], run: Run) -> str:
+    """What has happened so far, in words.
+
+    values : the accuracy of each epoch up to the one told about; empty where none is recorded
+    angles : (epochs, layers) median angles, of as many epochs as are known
+    """
     told: list[str] = []
-    values = np.asarray(history)
     for mark in (0.5, 0.9, 0.95):
         reached = np.flatnonzero(values >= mark)
         if len(reached) and np.nanmax(values) <= 1:

@@ -96,6 +96,15 @@ def test_the_epoch_on_screen_comes_before_those_in_between_and_equals_its_own_ro
     assert ask(client, "frames", shown=1)[1][0]["epochs"][0] == 0
 
 
+def test_the_headline_of_a_run_that_is_being_computed_is_never_about_an_epoch_on_the_way(served):
+    client, *_ = served
+    (head, _), (first, _), *rest = ask(client, "overview")
+    assert first["ahead"] and first["epochs"] == [3]
+    assert first["plain"]["finding"] == rest[-1][0]["plain"]["finding"][-1:]
+    assert first["plain"]["sub"] == rest[-1][0]["plain"]["sub"][-1:]
+    assert [epoch for header, _ in rest for epoch in header["epochs"]] == [0, 1, 2, 3]
+
+
 def test_an_update_is_as_small_late_as_early(served):
     client, rows, writer, rng = served
     sizes = []
