@@ -98,7 +98,7 @@ def test_the_epoch_on_screen_comes_before_those_in_between_and_equals_its_own_ro
 
 def test_the_headline_of_a_run_that_is_being_computed_is_never_about_an_epoch_on_the_way(served):
     client, *_ = served
-    (head, _), (first, _), *rest = ask(client, "overview")
+    _, (first, _), *rest = ask(client, "overview")
     assert first["ahead"] and first["epochs"] == [3]
     assert first["plain"]["finding"] == rest[-1][0]["plain"]["finding"][-1:]
     assert first["plain"]["sub"] == rest[-1][0]["plain"]["sub"][-1:]
