@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from prunescope.app.commands.common import OK, Problem, add_json, add_logdir, print_json
-from prunescope.app.exporting.browser import find_browser
 from prunescope.engine.store import Store, StoreError
 
 PACKAGES = (
@@ -116,6 +115,8 @@ def _cores() -> int:
 
 def _browser() -> Check:
     """What opens the dashboard, and what draws exports of the shell; nothing is wrong with a server without one."""
+    from prunescope.app.exporting.browser import find_browser
+
     drawing = find_browser()
     draws = f"{drawing} draws figures for the shell" if drawing else "figures cannot be drawn from the shell"
     try:
