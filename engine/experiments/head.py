@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from prunescope.engine.experiments.executor import executor_width
 from prunescope.engine.experiments.folder import Described, Experiments
 from prunescope.engine.experiments.reach import check_data_within_reach
 from prunescope.engine.experiments.specs import Experiment
-from prunescope.engine.experiments.supervisor import Supervisor
+from prunescope.engine.experiments.supervisor import Supervisor, ready
 from prunescope.engine.experiments.turns import take_place, turn
 from prunescope.engine.store import RunLocked, Store, StoreError
 
 OK, FAILED = 0, 1
 LOG = "head.log"
+# How long a process may take from its last look at the table to its end.
+_ENDING_SECONDS, _LOOK_SECONDS = 15.0, 0.2
 
 
 def launch_experiment(store: Store, experiment: Experiment, *, executor: str = "local:1", command: str = "") -> str:
@@ -42,9 +45,38 @@ def launch_experiment(store: Store, experiment: Experiment, *, executor: str = "
 
 def ensure_head(store: Store, described: Described, *, executor: str = "local:1") -> None:
     """Start a process for an experiment unless one works on it; a second one would end by itself."""
-    place = None if described.is_working else take_place(described.path)
-    if place is None:
+    place = _free_place(described)
+    if place is not None:
+        _start(store, described, executor, place)
         return
+    # A process that has seen nothing left to do takes a moment to end, and does not look again.
+    threading.Thread(
+        target=_follow, args=(store, described, executor), name=f"follow {described.id}", daemon=True
+    ).start()
+
+
+def _free_place(described: Described) -> int | None:
+    return None if described.is_working else take_place(described.path)
+
+
+def _follow(store: Store, described: Described, executor: str) -> None:
+    """Start a process after all if the one at work ends without having begun what is left."""
+    until = time.monotonic() + _ENDING_SECONDS
+    while time.monotonic() < until:
+        time.sleep(_LOOK_SECONDS)
+        place = _free_place(described)
+        if place is None:
+            continue
+        with described.table() as table:
+            left = not table.paused and bool(ready(table.rows(), set(), 1))
+        if left:
+            _start(store, described, executor, place)
+        else:
+            os.close(place)
+        return
+
+
+def _start(store: Store, described: Described, executor: str, place: int) -> None:
     command = [
         sys.executable, "-P", "-m", __name__, "--logdir", str(store.root.absolute()), "--experiment", described.id,
         "--executor", executor,

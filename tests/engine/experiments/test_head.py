@@ -1,13 +1,16 @@
 """Experiments started from a page: a process of their own, one at a time, that outlives its starter."""
 
 import os
+import threading
 
 import pytest
+from prunescope.engine.experiments import head
 from prunescope.engine.experiments.checks import experiment_from
 from prunescope.engine.experiments.folder import Experiments
 from prunescope.engine.experiments.head import LOG, ensure_head, launch_experiment, main
 from prunescope.engine.experiments.summary import summarise
 from prunescope.engine.experiments.turns import take_place, turn
+from prunescope.engine.store.locks import RunLock
 
 RECIPE = {
     "kind": "sweep", "name": "small", "run": {"dataset": "xord", "model": "mlp", "hidden": [4], "epochs": 1},
@@ -25,24 +28,42 @@ def test_an_experiment_is_launched_and_followed_from_outside(store, wait_for):
     assert (described.path / LOG).exists()
 
 
-def test_a_second_head_leaves_the_experiment_to_the_first(store, monkeypatch):
-    from prunescope.engine.store.locks import RunLock
-
+def test_a_second_head_leaves_the_experiment_to_the_first(store):
     described = Experiments(store).create(experiment_from(RECIPE))
     lock = RunLock(described.path)
     try:
         assert main(["--logdir", str(store.root), "--experiment", described.id]) == 0
-        monkeypatch.setattr("subprocess.Popen", None)  # would be called
-        ensure_head(store, described)
     finally:
         lock.release()
     assert summarise(store, described).counts["queued"] == 2
 
 
+@pytest.mark.parametrize("paused", [False, True])
+def test_what_is_asked_of_a_head_that_is_about_to_end_is_done_by_the_next_one(store, monkeypatch, paused):
+    described = Experiments(store).create(experiment_from(RECIPE))
+    started = []
+
+    def start(store, described, executor, place):
+        started.append(executor)
+        os.close(place)
+
+    monkeypatch.setattr(head, "_start", start)
+    with described.table() as table:
+        table.pause_all(paused)
+    lock, place = RunLock(described.path), take_place(described.path)
+    ensure_head(store, described, executor="local:2")
+    (follower,) = [thread for thread in threading.enumerate() if thread.name == f"follow {described.id}"]
+    lock.release()  # it has computed, and is closing its processes
+    follower.join(0.6)
+    assert follower.is_alive() and not started
+    os.close(place)
+    follower.join(10)
+    assert started == ([] if paused else ["local:2"])
+    assert not described.is_waiting
+
+
 def test_heads_take_turns_in_the_order_in_which_they_came(store, make):
     """The second in line is asked first, and again after the first has left."""
-    from threading import Thread
-
     first, second = make("sweep", {"grid": {"lr": [0.1]}}), make("sweep", {"grid": {"lr": [0.2]}})
     places = {one.id: take_place(one.path) for one in (first, second)}
     os.utime(places[first.id], (1, 1))
@@ -52,7 +73,7 @@ def test_heads_take_turns_in_the_order_in_which_they_came(store, make):
         with turn(one.path):
             order.append(one.id)
 
-    late = Thread(target=work, args=(second,))
+    late = threading.Thread(target=work, args=(second,))
     late.start()
     late.join(0.7)
     assert order == []
