@@ -52,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
             if answer.get("tick"):
                 continue
             measured[answer["criterion"], answer["seed"]] = answer
+            _tell(answer)
     except (ValueError, StoreError) as error:
         raise Problem(str(error)) from None
     main = measured[options.criterion, 0]
@@ -75,6 +76,16 @@ def run(options: argparse.Namespace) -> int:
         return OK
     _print_curve(main, draws)
     return OK
+
+
+def _tell(answer: dict[str, Any]) -> None:
+    """How far a curve is: in place on a terminal, elsewhere once it is exact."""
+    name = answer["criterion"] + (f" {answer['seed'] + 1}" if answer["criterion"] == "random" else "")
+    told = f"{name}: {answer['seen']:,} of {answer['total']:,} examples at {len(answer['removed']):,} levels"
+    if answer["seen"] == answer["total"]:
+        print(("\r\033[K" if sys.stderr.isatty() else "") + told, file=sys.stderr)
+    elif sys.stderr.isatty():
+        print(f"\r\033[K{told} …", end="", file=sys.stderr, flush=True)
 
 
 def _print_curve(main: dict[str, Any], draws: list[list[int]]) -> None:

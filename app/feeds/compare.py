@@ -238,13 +238,15 @@ def _look(metric: str, **more: Any) -> lab.Look:
 
 
 def settings_table(groups: Sequence[Cohort]) -> dict[str, Any]:
-    """Settings that differ between the groups, and how each began; the seeds of each in the last row."""
+    """Settings that differ between the groups, and how each began; seeds in the last row, unless one is all there is."""
     configs = [settings_of(group.runs[0].config) | began(group.runs[0]) for group in groups]
     for config in configs:
         config.pop("seed", None)
     rows = [[name, *(_text(config.get(name)) for config in configs)] for name in config_differences(configs)]
     seeds = [", ".join(_text(run.config.get("seed")) for run in group.runs) for group in groups]
-    return {"head": ["setting", *(group.name for group in groups)], "rows": [*rows, ["seed", *seeds]]}
+    if len({_text(run.config.get("seed")) for group in groups for run in group.runs}) > 1:
+        rows.append(["seed", *seeds])
+    return {"head": ["setting", *(group.name for group in groups)], "rows": rows}
 
 
 def began(run: Run) -> dict[str, Any]:
