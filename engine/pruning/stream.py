@@ -24,6 +24,8 @@ from torch import Tensor, nn
 _LADDER = ((3, 4), (5, 16), (9, 64), (17, 256), (17, 1024))
 # An estimate from so many examples is worth an answer before it is due.
 _ENOUGH = 256
+# Of the patience: a first number soon is worth more than a better one.
+_FIRST_SHARE = 0.5
 # The least that is evaluated at once.
 _MASKS_AT_ONCE, _EXAMPLES_AT_ONCE = 3, 4
 # Examples that the fast way's margin is measured on, at least and at most, and the evaluations of each.
@@ -81,7 +83,8 @@ def stream_curve(
     ----------
     model, layer, order, inputs, targets, levels : as in `accuracy_curve`; hand over a traced `Network` when
         several curves of one model are asked for
-    patience : seconds between answers, about; the first takes what the least step takes, if that is more
+    patience : seconds between answers, about; the first takes half of it, or what the least step takes, if
+        that is more
     """
     pairs = [(layer, int(unit)) for unit in as_units(order, layer)]
     return stream_global_curve(
@@ -152,16 +155,23 @@ class _Pace:
     patience : seconds between answers
     since : when the last answer was given
     rate : seconds an evaluation of one example under one mask took lately; 0 before the first
+    answered : whether there was an answer yet
     """
 
     patience: float
     since: float
     rate: float = 0.0
+    answered: bool = False
+
+    def answer(self) -> None:
+        """An answer was given."""
+        self.since, self.answered = time.perf_counter(), True
 
     @property
     def left(self) -> float:
         """Evaluations that fit before the next answer is due."""
-        seconds = self.patience - (time.perf_counter() - self.since)
+        patience = self.patience if self.answered else _FIRST_SHARE * self.patience
+        seconds = patience - (time.perf_counter() - self.since)
         return seconds / self.rate if self.rate else _MASKS_AT_ONCE * _EXAMPLES_AT_ONCE
 
     def piece(self, n_masks: int, n_examples: int) -> tuple[int, int]:
@@ -179,7 +189,6 @@ def _refine(work: Work, pace: _Pace, seed: int, *, coarse: bool) -> Iterator[_Re
     shuffle = torch.randperm(len(work.targets), generator=torch.Generator().manual_seed(seed))
     every = np.arange(len(work.spans))
     known = _Rectangle(every[:0], np.zeros(0, dtype=np.int64), 0)
-    answered = False
     for n_masks, n_examples in _stages(len(work.spans), len(shuffle), coarse=coarse):
         if pace.left >= len(every) * n_examples or len(known.positions) == len(every):
             n_masks = len(every)
@@ -193,7 +202,7 @@ def _refine(work: Work, pace: _Pace, seed: int, *, coarse: bool) -> Iterator[_Re
             for part in np.split(positions, range(at_once, len(positions), at_once)):
                 if known.seen and pace.left < _MASKS_AT_ONCE * _EXAMPLES_AT_ONCE:
                     yield known
-                    answered, pace.since = True, time.perf_counter()
+                    pace.answer()
                 began = time.perf_counter()
                 hits.append(count(work, [work.spans[i] for i in part], rows))
                 pace.rate = (time.perf_counter() - began) / (len(part) * many)
@@ -202,11 +211,11 @@ def _refine(work: Work, pace: _Pace, seed: int, *, coarse: bool) -> Iterator[_Re
                 known = _Rectangle(positions, correct, seen)
             if work.fast is not None and work.tolerance is None:
                 probe = min(max(_PROBE[0], int(pace.left / _PROBE_EVALUATIONS)), _PROBE[1])
-                if answered or pace.left >= probe * _PROBE_EVALUATIONS:
+                if pace.answered or pace.left >= probe * _PROBE_EVALUATIONS:
                     work = calibrate(work, probe)
         if n_examples >= _ENOUGH or n_examples == len(shuffle):
             yield known
-            answered, pace.since = True, time.perf_counter()
+            pace.answer()
 
 
 def _stages(n_masks: int, n_examples: int, *, coarse: bool) -> list[tuple[int, int]]:

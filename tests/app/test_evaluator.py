@@ -65,6 +65,6 @@ def test_a_killed_process_is_told_and_the_next_question_starts_another(evaluator
     slow = evaluator.ask("surface", priority=5, run="small", layer="fc1", criterion="l2", epochs=[0.0, 1.0] * 500)
     next(slow)
     os.kill(evaluator._process.pid, signal.SIGKILL)
-    with pytest.raises(EvaluatorError, match="evaluator ended"):
+    with pytest.raises(EvaluatorError, match="measures accuracy ended"):
         list(slow)
     assert list(evaluator.ask("ablation", **ASK))

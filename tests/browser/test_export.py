@@ -177,11 +177,11 @@ def test_a_run_opens_from_one_file_with_all_pages_and_asks_nobody(chromium, serv
         page.wait_for_selector(f"#page-{name} .main-svg")
         assert page.inner_text(f"#{name}-finding")
     page.evaluate("() => prunescope.goTo(2)")
-    page.wait_for_function("() => document.getElementById('trajectories-sub').textContent.includes('epoch 2')")
+    page.wait_for_function("() => document.getElementById('trajectories-sub').textContent.includes('epoch\u00a02')")
     # The address follows a moment later: a browser forbids hundreds of changes in seconds.
     page.wait_for_function("() => location.hash.includes('epoch=2')")
     page.reload()
-    page.wait_for_function("() => document.getElementById('trajectories-sub').textContent.includes('epoch 2')")
+    page.wait_for_function("() => document.getElementById('trajectories-sub').textContent.includes('epoch\u00a02')")
     context.close()
     assert problems == []
     assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)

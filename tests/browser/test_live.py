@@ -39,7 +39,7 @@ def test_a_new_epoch_is_drawn_without_being_asked_for(tab, live):
     for epoch in (6, 7, 8):
         live.commit(epoch)
         tab.drawn("alignment", epoch=epoch, at_least=epoch + 1)
-    assert "epoch 8" in tab.page.locator("#alignment-sub").text_content()
+    assert "epoch\xa08" in tab.page.locator("#alignment-sub").text_content()
     assert "8 of 50" in tab.page.locator("#badge").text_content()
 
 

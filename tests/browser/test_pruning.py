@@ -70,7 +70,7 @@ def test_the_slider_on_a_known_curve_reads_it_without_asking_anybody(exact):
 def test_an_old_answer_never_stands_over_a_newer_question(exact):
     held = []
     exact.page.route("**/api/rows?*crit=fpgm*", lambda route: held.append(route))
-    old, order = exact(BIG), exact.page.locator("[data-control=crit] select")
+    old, order = exact(BIG), exact.page.locator("#page-pruning [data-control=crit] select")
     order.select_option("fpgm")
     exact.until("document.querySelector('[data-figure=prune]').classList.contains('is-stale')")
     # The question is out and nothing has come back: no number, no finding, the figure stands back, controls stay.
@@ -110,7 +110,7 @@ def test_following_a_training_the_picture_never_goes_blank_and_says_its_epoch(ta
             const plot = document.querySelector(`[data-figure=${id}] .plot`);
             if (!plot.data || !plot.data.some(t => (t.y && t.y.length > 1))) window.blanks.push(id);
           }
-          const said = /epoch (\\d+)/.exec(note);
+          const said = /epoch\\s(\\d+)/.exec(note);
           if (said) window.epochs.add(Number(said[1])); else window.blanks.push('note without epoch: ' + note);
           if (!window.watched) requestAnimationFrame(look);
         };
@@ -124,7 +124,7 @@ def test_following_a_training_the_picture_never_goes_blank_and_says_its_epoch(ta
     assert tab("[...window.epochs]") == sorted(tab("[...window.epochs]"))
     wait(lambda: run.status == "stopped", "the training stopped")
     # At rest, the newest epoch is answered to its end.
-    tab.until("document.getElementById('pruning-sub').textContent.includes(`epoch ${arg} `)", int(run.epochs[-1]))
+    tab.until("document.getElementById('pruning-sub').textContent.includes(`epoch\u00a0${arg} `)", int(run.epochs[-1]))
     tab.until("document.getElementById('pruning-exact').textContent.startsWith('= exact')")
     run.close()
 
@@ -144,8 +144,8 @@ def test_units_chosen_with_a_lasso_are_priced_survive_pages_and_reload_and_can_b
     chosen = exact("ps.view().sel")
     assert 3 <= len(chosen.split(",")) <= 12
     lines = page.locator("#selection-lines")
-    exact.until("/without them: [0-9.]+ % ± /.test(document.getElementById('selection-lines').textContent)")
-    exact.until("/at random: [0-9.]+ % ± [0-9.]+, 5 draws/.test(document.getElementById('selection-lines').textContent)")
+    exact.until("/without them: [0-9.]+\\s%\\s±\\s/.test(document.getElementById('selection-lines').textContent)")
+    exact.until("/at random: [0-9.]+\\s%\\s±\\s[0-9.]+, 5 draws/.test(document.getElementById('selection-lines').textContent)")
     exact.until("ps.feed('selection').done")
     price = lines.text_content()
     exact.until("location.search.includes('sel=')")
@@ -204,5 +204,5 @@ def test_a_share_for_each_layer_is_one_number_and_several_criteria_are_lines(exa
     slider.focus()
     for _ in range(5):
         page.keyboard.press("PageUp")
-    exact.until(f"/^Without \\d+ % of conv1 the network keeps [0-9.]+ %; whole, [0-9.]+ %.$/.test({FINDING})")
+    exact.until(f"/^Without \\d+\\s% of conv1 the network keeps [0-9.]+\\s%; whole, [0-9.]+\\s%.$/.test({FINDING})")
     exact.until("document.getElementById('pruning-exact').textContent.startsWith('= exact')")
