@@ -6,10 +6,9 @@ row is contiguous in the examples, and a *strip* of examples stays in a core's c
 
 A strip holds examples of one class where there are enough of each, because then the differences to the
 target's logit are a matrix product of their own: no gathering. And where one ReLU stands before the last
-layer, a unit can move a difference by no more than |its activation| × what the weights allow. So each example
-carries bounds of its differences along, which widen with every unit that comes back; while they say on which
-side of zero the margin is, the example is *settled* and left out, and when they no longer do, it is evaluated
-and the bounds start anew. Both change how much is computed, not what is counted.
+layer, a unit can move a margin by no more than |its activation| × what the weights allow; examples whose
+margin is out of reach of the next few units are *settled* for these levels and left out. Both change how
+much is computed, not what is counted.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,8 +30,8 @@ _ON_GPU = 1 << 28
 _PER_CLASS = 192
 # Levels decided at once to begin with, and at most; the share of unsettled examples steers it.
 _AHEAD, _MOST_AHEAD = 4, 16
-_FEW, _MANY = 0.08, 0.25
-# Of the largest difference met in a strip: what rounding may add to the reach of units, with a wide margin of its own.
+_FEW, _MANY = 0.12, 0.5
+# Of the largest margin of a strip: what rounding may add to a unit's reach, with a wide margin of its own.
 _SLACK = 1e-4
 
 # (outputs, where to write the margins)
@@ -149,106 +148,40 @@ def _mixed(strip: _Strip, targets: Tensor) -> Tensor:
 def _of_one_class(strip: _Strip, target: int) -> Tensor:
     """(n_spans, examples) margins of examples of one class; settled ones with their sign alone right."""
     others = [i for i in range(len(strip.chain.weight)) if i != target]
-    weight = (strip.chain.weight[target] - strip.chain.weight[others]).contiguous()
+    differences = (strip.chain.weight[target] - strip.chain.weight[others]).contiguous()
     bias = (strip.chain.bias[target] - strip.chain.bias[others])[:, None]
 
-    def differences(outputs: Tensor) -> Tensor:
-        return torch.addmm(bias, weight, strip.hidden(outputs))
-
     def margin(outputs: Tensor, into: Tensor) -> None:
-        torch.amin(differences(outputs), 0, out=into)
+        torch.amin(torch.addmm(bias, differences, strip.hidden(outputs)), 0, out=into)
 
-    position = len(strip.pieces)
-    margins = strip.outputs.new_empty(position + 1, strip.outputs.shape[1])
-    if strip.weight is not None and strip.rows is not None and strip.chain.relu:
-        bounds = _Bounds(strip.weight, strip.rows, weight, differences(strip.outputs))
-        _follow_unsettled(strip, bounds, differences, margins)
-        return margins
+    last = len(strip.pieces)
+    position, ahead = last, _AHEAD
+    margins = strip.outputs.new_empty(last + 1, strip.outputs.shape[1])
     margin(strip.outputs, margins[position])
-    while position > 0:
-        position = _step(strip, position, margin, margins)
-    return margins
-
-
-class _Bounds:
-    """What is known of differences of logits that are not evaluated: not below `low`, not above `high`.
-
-    Parameters
-    ----------
-    weight, rows : of the strip: (features, steps) and (steps, examples)
-    to_differences : (differences, features), the last layer
-    now : (differences, examples) before the first step
-    """
-
-    def __init__(self, weight: Tensor, rows: Tensor, to_differences: Tensor, now: Tensor) -> None:
-        self.low, self.high = now, now.clone()
-        # A ReLU passes on some part of what a unit adds to it, between none and all: of the terms of the sum
-        # only those of one sign can push one way.
-        more, less = to_differences.clamp(min=0), to_differences.clamp(max=0)
-        rise, fall = weight.clamp(min=0), weight.clamp(max=0)
-        # (differences, steps): how far an activation of 1 can push each difference.
-        self._down, self._up = less @ rise + more @ fall, more @ rise + less @ fall
-        if float(rows.amin()) < 0:  # it may push the other way as well
-            self._up = torch.maximum(self._up, -self._down)
-            self._down = -self._up
-        self._size = rows.abs()
-
-    def widen(self, steps: slice) -> None:
-        """Let these units come back."""
-        self.low.addmm_(self._down[:, steps], self._size[steps])
-        self.high.addmm_(self._up[:, steps], self._size[steps])
-
-    def unsettled(self, slack: Tensor) -> Tensor:
-        """Examples of which these bounds do not tell whether the least difference is above 0."""
-        unclear = torch.minimum(slack - self.low.amin(0), self.high.amin(0) + slack)
-        # Written so that nan is unclear.
-        return (unclear < 0).logical_not_().nonzero()[:, 0]
-
-    def renew(self, examples: Tensor, now: Tensor) -> None:
-        """These were evaluated: (differences, examples)."""
-        self.low.index_copy_(1, examples, now)
-        self.high.index_copy_(1, examples, now)
-
-
-def _follow_unsettled(
-    strip: _Strip, bounds: _Bounds, differences: Callable[[Tensor], Tensor], margins: Tensor
-) -> None:
-    """Fill the margins from the last level down, some levels at once; settled examples keep theirs."""
-    last, ahead = len(strip.pieces), _AHEAD
-    torch.amin(bounds.low, 0, out=margins[last])
-    largest = bounds.low.abs().amax()
-    position = last
+    if strip.weight is None or strip.rows is None or not strip.chain.relu:
+        while position > 0:
+            position = _step(strip, position, margin, margins)
+        return margins
+    # How far one activation of a coming unit can move the worst of the differences.
+    reach = (strip.weight.T.abs() @ differences.abs().T).amax(1)
     while position > 0:
         block = min(ahead, position)
         coming = slice(last - position, last - position + block)
-        bounds.widen(coming)
-        unsettled = bounds.unsettled(_SLACK * largest)
-        count = unsettled.shape[0]
-        found = margins[position - block : position]
-        found.copy_(margins[position].expand_as(found))
-        if count:
-            outputs = _outputs_at(strip, position, block, unsettled)
-            now = differences(outputs)
-            found.index_copy_(1, unsettled, now.amin(0).view(block, count))
-            bounds.renew(unsettled, now[:, :count])
-            largest = torch.maximum(largest, now.abs().amax())
+        inside = slice(coming.start, coming.stop - 1)
+        moved = reach[inside] @ strip.rows[inside].abs()
+        now = margins[position]
+        unsure = (now.abs() <= moved + _SLACK * now.abs().amax()).nonzero()[:, 0]
+        share = unsure.shape[0] / now.shape[0]
+        if share > _MANY:
+            ahead = max(2, ahead // 2)
+            position = _step(strip, position, margin, margins)
+            continue
+        _between(strip, position, block, unsure, margin, margins)
         strip.outputs.addmm_(strip.weight[:, coming], strip.rows[coming])
         position -= block
-        share = count / margins.shape[1]
-        if share > _MANY:
-            ahead = max(1, ahead // 2)
-        elif share < _FEW:
-            ahead = min(_MOST_AHEAD, 2 * ahead)
-
-
-def _outputs_at(strip: _Strip, position: int, block: int, examples: Tensor) -> Tensor:
-    """(features, block × examples): the reader's outputs for some examples at the next levels, the lowest first."""
-    before = strip.outputs.index_select(1, examples)
-    outputs = before.new_empty(before.shape[0], block * examples.shape[0])
-    for i, level in enumerate(reversed(outputs.split(examples.shape[0], dim=1)), start=1):
-        weight, rows = strip.pieces[position - i]
-        before = torch.addcmul(before, weight, rows.index_select(1, examples), out=level)
-    return outputs
+        margin(strip.outputs, margins[position])
+        ahead = min(_MOST_AHEAD, 2 * ahead) if share < _FEW else ahead
+    return margins
 
 
 def _step(strip: _Strip, position: int, margin: Margin, margins: Tensor) -> int:
@@ -256,3 +189,25 @@ def _step(strip: _Strip, position: int, margin: Margin, margins: Tensor) -> int:
     strip.grow(strip.outputs, strip.pieces[position - 1])
     margin(strip.outputs, margins[position - 1])
     return position - 1
+
+
+def _between(
+    strip: _Strip, position: int, block: int, unsure: Tensor, margin: Margin, margins: Tensor
+) -> None:
+    """The levels inside a block: settled examples keep their margin, the others are followed, all at once."""
+    inside = block - 1
+    if not inside:
+        return
+    margins[position - inside : position] = margins[position]
+    count = unsure.shape[0]
+    if not count:
+        return
+    before = strip.outputs.index_select(1, unsure)
+    # One column block a level, the highest level's last, as margins has them.
+    outputs = before.new_empty(before.shape[0], inside * count)
+    for i, level in enumerate(reversed(outputs.split(count, dim=1)), start=1):
+        weight, rows = strip.pieces[position - i]
+        before = torch.addcmul(before, weight, rows.index_select(1, unsure), out=level)
+    found = margins.new_empty(inside * count)
+    margin(outputs, found)
+    margins[position - inside : position].index_copy_(1, unsure, found.view(inside, count))
