@@ -3,7 +3,8 @@
 import argparse
 import json
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +25,29 @@ class Problem(Exception):
     def __init__(self, message: str, code: int = USAGE) -> None:
         super().__init__(message)
         self.code = code
+
+
+class ProgressLine:
+    """A line on stderr that says how far something is: over itself on a terminal, elsewhere once for each step."""
+
+    def __init__(self) -> None:
+        self._step: Hashable = None
+        self._open = False
+
+    def write(self, text: str, step: Hashable) -> None:
+        """Show where it is; a step of None is worth no line of its own where nothing can be written over."""
+        in_place = sys.stderr.isatty()
+        if not in_place and step in (None, self._step):
+            return
+        # ESC [K clears what a longer line left behind.
+        print(f"\r{text}\x1b[K" if in_place else text, file=sys.stderr, end="" if in_place else "\n", flush=True)
+        self._step, self._open = step, in_place
+
+    def end_line(self) -> None:
+        """Leave the line that was written in place."""
+        if self._open:
+            print(file=sys.stderr)
+        self._step, self._open = None, False
 
 
 def variable(flag: str) -> str:

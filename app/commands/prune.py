@@ -4,7 +4,16 @@ import argparse
 import sys
 from typing import Any
 
-from prunescope.app.commands.common import OK, Problem, add_flag, add_json, add_logdir, find_run, print_json
+from prunescope.app.commands.common import (
+    OK,
+    Problem,
+    ProgressLine,
+    add_flag,
+    add_json,
+    add_logdir,
+    find_run,
+    print_json,
+)
 from prunescope.engine.pruning.criteria import CRITERIA
 from prunescope.engine.pruning.interval import wilson_interval
 from prunescope.engine.store import Run, Store, StoreError
@@ -47,12 +56,13 @@ def run(options: argparse.Namespace) -> int:
     subjects = Subjects(store, model=options.model, data=options.data)
     asked = {"run": found.id, "epoch": epoch, "layers": layers, "criteria": [options.criterion]}
     measured: dict[tuple[str, int], dict[str, Any]] = {}
+    line = ProgressLine()
     try:
         for answer in curves(subjects, asked):
             if answer.get("tick"):
                 continue
             measured[answer["criterion"], answer["seed"]] = answer
-            _tell(answer)
+            _tell(line, answer)
     except (ValueError, StoreError) as error:
         raise Problem(str(error)) from None
     main = measured[options.criterion, 0]
@@ -78,14 +88,14 @@ def run(options: argparse.Namespace) -> int:
     return OK
 
 
-def _tell(answer: dict[str, Any]) -> None:
+def _tell(line: ProgressLine, answer: dict[str, Any]) -> None:
     """How far a curve is: in place on a terminal, elsewhere once it is exact."""
     name = answer["criterion"] + (f" {answer['seed'] + 1}" if answer["criterion"] == "random" else "")
     told = f"{name}: {answer['seen']:,} of {answer['total']:,} examples at {len(answer['removed']):,} levels"
-    if answer["seen"] == answer["total"]:
-        print(("\r\033[K" if sys.stderr.isatty() else "") + told, file=sys.stderr)
-    elif sys.stderr.isatty():
-        print(f"\r\033[K{told} …", end="", file=sys.stderr, flush=True)
+    exact = answer["seen"] == answer["total"]
+    line.write(told if exact else f"{told} …", step=name if exact else None)
+    if exact:
+        line.end_line()
 
 
 def _print_curve(main: dict[str, Any], draws: list[list[int]]) -> None:

@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from prunescope.app.commands.common import OK, Problem, add_json, add_logdir, find_run, print_json, variable
+from prunescope.app.commands.common import (
+    OK,
+    Problem,
+    ProgressLine,
+    add_json,
+    add_logdir,
+    find_run,
+    print_json,
+    variable,
+)
 from prunescope.engine.config import ConfigError, FieldSpec, RunConfig, check_fits, check_within_reach, field_specs
 from prunescope.engine.presets import PRESETS
 from prunescope.engine.store import Run, Store, StoreError
@@ -142,28 +151,13 @@ def _train(store: Store, run_id: str, *, as_json: bool) -> int:
     return OK
 
 
-class Teller:
-    """Says on stderr how far a download or the reading of a folder is: in place on a terminal, else every tenth."""
-
-    def __init__(self) -> None:
-        self._told: tuple[str, int] | None = None
+class Teller(ProgressLine):
+    """How far a download or the reading of a folder is: in place on a terminal, else every tenth."""
 
     def tell(self, what: str, done: int, total: int) -> None:
         """Show that `done` of `total` (0: nobody knows) is there."""
-        tenth = 10 * done // total if total else 0
-        in_place = sys.stderr.isatty()
-        if not in_place and (what, tenth) == self._told:
-            return
         share = f" {100 * done / total:.0f}%" if total else f" {done:,}"
-        # ESC [K clears what a longer line left behind.
-        print(f"\r{what}{share}\x1b[K" if in_place else f"{what}{share}", file=sys.stderr, end="" if in_place else "\n", flush=True)
-        self._told = (what, tenth)
-
-    def end_line(self) -> None:
-        """Leave the line that was written in place."""
-        if self._told is not None and sys.stderr.isatty():
-            print(file=sys.stderr)
-        self._told = None
+        self.write(what + share, step=(what, 10 * done // total if total else 0))
 
 
 def _print_result(run: Run, *, as_json: bool) -> None:

@@ -3,8 +3,6 @@
 import queue
 import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -68,6 +66,10 @@ def _ask_all(urls: list[str]) -> str | None:
 
 def _ask(url: str) -> str | None:
     """What is wrong with a source, or None."""
+    # Settings are read by every command, and hardly one of them asks the network.
+    import urllib.error
+    import urllib.request
+
     request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "prunescope"})  # noqa: S310 (our list)
     try:
         with urllib.request.urlopen(request, timeout=_PATIENCE_SECONDS):  # noqa: S310
