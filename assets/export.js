@@ -77,9 +77,7 @@ window.prunescope = window.prunescope || {};
   }
 
   ps.plotOf = async function (item, paper, signal) {
-    const plot = await (await ask("/api/export?" + queryOf(item, paper, "plot"), { signal })).json();
-    if (plot.data.some((trace) => trace.type === "scatter3d" || trace.type === "surface")) await ps.loadFull();
-    return plot;
+    return (await ask("/api/export?" + queryOf(item, paper, "plot"), { signal })).json();
   };
 
   // The bytes of one file. `plot` is drawn once for all formats that need it.
@@ -165,7 +163,7 @@ window.prunescope = window.prunescope || {};
         methods.textContent = plot.methods;
         const millimetres = plot.inches.map((inch) => (25.4 * inch).toFixed(0)).join(" × ");
         status.textContent = `${millimetres} mm · SVG ${(bytes.length / 1000).toFixed(0)} kB` + (plot.provenance.merged ? " · points merged, see the caption" : "")
-          + (new TextDecoder().decode(bytes).includes("<image") ? " · SVG and PDF hold a picture here: a scene in depth, or too many cells for vectors" : "");
+          + (new TextDecoder().decode(bytes).includes("<image") ? " · SVG and PDF hold a picture here: too many cells for vectors" : "");
         keep(paper);
       } catch (problem) {
         if (problem.name === "AbortError" || mine !== asked) return;

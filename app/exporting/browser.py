@@ -84,8 +84,9 @@ def draw(jobs: Sequence[tuple[dict[str, Any], str]]) -> list[bytes]:
             "SVG, PNG and PDF from the shell are drawn by Chrome, Chromium or Edge without a window, and none was "
             f"found. Install one, or name it in {VARIABLE}; or export from the dashboard in any browser."
         )
-    three = any(trace.get("type") in ("scatter3d", "surface") for plot, _ in jobs for trace in plot["data"])
-    page = _PAGE.format(plotly=plotly_source(three), finish=asset("cells.js") + asset("finish.js"), jobs=json_in_html(list(jobs)))
+    page = _PAGE.format(
+        plotly=plotly_source(), finish=asset("cells.js") + asset("finish.js"), jobs=json_in_html(list(jobs))
+    )
     with tempfile.TemporaryDirectory(prefix="prunescope-draw-", ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "page.html"
         path.write_text(page, encoding="utf-8")
@@ -106,7 +107,7 @@ def asset(name: str) -> str:
     return files("prunescope.app.assets").joinpath(name).read_text(encoding="utf-8")
 
 
-def plotly_source(three: bool) -> str:
+def plotly_source(three: bool = False) -> str:
     """The drawing library: the page's small bundle, or the whole one where a figure is three-dimensional."""
     if three:
         return files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")

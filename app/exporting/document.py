@@ -32,6 +32,11 @@ class Document:
         return on_paper(self.picture.data, self.picture.layout, self.style)
 
     @cached_property
+    def whole(self) -> Sheet:
+        """With depth and with every point, for programs that can show them."""
+        return on_paper(self.picture.data, self.picture.layout, self.style, whole=True)
+
+    @cached_property
     def provenance(self) -> dict[str, Any]:
         return provenance(self.picture, self.style, self.sheet.merged)
 
@@ -89,10 +94,8 @@ class Document:
                 return as_json(self.picture.data, self.about)
             case "py":
                 title = self.picture.entry.title
-                return as_script(self.sheet, self.style, title=title, caption=self.caption, csv=f"{self.name}.csv")
+                return as_script(self.whole, self.style, title=title, caption=self.caption, csv=f"{self.name}.csv")
             case "html":
-                # On a screen there is room for every point.
-                whole = on_paper(self.picture.data, self.picture.layout, self.style, merge=False)
-                plot = self.plot | {"data": whole.data, "layout": whole.layout}
+                plot = self.plot | {"data": self.whole.data, "layout": self.whole.layout}
                 return as_html(plot, self.style.family, self.methods, self.provenance["versions"]["prunescope"])
         raise ValueError(f"format: {kind!r} is unknown. Use one of {', '.join(WRITTEN)}.")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
 
+from prunescope.app.exporting.depth import flat
 from prunescope.app.exporting.labels import dress, key_of
 from prunescope.app.exporting.merge import Merged, merge_points
 from prunescope.app.exporting.style import PT_PER_INCH, PX_PER_INCH, PaperStyle
@@ -33,8 +34,8 @@ class Sheet(NamedTuple):
     merged: Merged | None
 
 
-def on_paper(data: list[dict[str, Any]], layout: dict[str, Any], style: PaperStyle, *, merge: bool = True) -> Sheet:
-    """Set a filled figure for paper.
+def on_paper(data: list[dict[str, Any]], layout: dict[str, Any], style: PaperStyle, *, whole: bool = False) -> Sheet:
+    """Set a filled figure for paper; ``whole`` keeps depth, and every point, for those who can turn and zoom it.
 
     Everything that is type is scaled so that the screen's 13 px become ``style.size_pt``, and lines so that
     the screen's main curve becomes ``style.line_pt``; what is left is plotly's own layout at the new size.
@@ -66,6 +67,10 @@ def on_paper(data: list[dict[str, Any]], layout: dict[str, Any], style: PaperSty
             # A page must not twitch, and gives its axes fixed room; paper gives them what they need.
             axis["automargin"] = True
     _without_scrubber(traces, layout)
+    if "scene" in layout and not whole:
+        margin = layout.get("margin", {})
+        room = [width - margin.get("l", 0) - margin.get("r", 0), height - margin.get("t", 0) - margin.get("b", 0)]
+        traces, layout = flat(traces, layout, *room)
     if style.legend == "labels":
         # A legend of the figure's own gives way to the key, which says the same.
         layout["showlegend"] = False
@@ -80,7 +85,7 @@ def on_paper(data: list[dict[str, Any]], layout: dict[str, Any], style: PaperSty
     layout["font"]["family"] = style.family
     layout |= {"paper_bgcolor": ground, "plot_bgcolor": ground, "autosize": False, "width": width, "height": height}
     merged = None
-    if merge:
+    if not whole:
         traces, merged = merge_points(traces, layout, width, height)
     return Sheet(traces, layout, width, height, merged)
 

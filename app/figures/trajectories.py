@@ -55,7 +55,7 @@ def paths(
                 "type": kind,
                 "mode": "lines",
                 "name": f"{name}, path",
-                "line": {"color": tone, "width": 2 if three else 1},
+                "line": {"color": tone, "width": 1.5 if three else 1},
                 "opacity": 0.55,
                 "connectgaps": False,
                 "hoverinfo": "skip",

@@ -86,8 +86,17 @@ def test_an_own_host_is_never_refused_for_its_name(app: Dash, client: FlaskClien
 
 @pytest.mark.parametrize(
     "origin",
-    ["http://evil.com", "http://localhost:3000", "http://127.0.0.1:8051", "https://localhost.evil.com", "null",
-     "", "file://", "http://localhost/", "http://user@localhost"],
+    [
+        "http://evil.com",
+        "http://localhost:3000",
+        "http://127.0.0.1:8051",
+        "https://localhost.evil.com",
+        "null",
+        "",
+        "file://",
+        "http://localhost/",
+        "http://user@localhost",
+    ],
 )
 def test_a_foreign_origin_is_refused_on_every_route_and_method(app: Dash, owner: FlaskClient, origin: str) -> None:
     for path, method in every_route(app):
@@ -144,15 +153,18 @@ def test_what_is_no_json_is_refused_without_a_traceback(owner: FlaskClient, body
 
 @pytest.mark.parametrize(("path", "body"), CHANGING)
 def test_no_change_without_the_token(client: FlaskClient, path: str, body: dict[str, str]) -> None:
-    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"},
-                    {"Cookie": "prunescope_8050=wrong"}, {"Authorization": "Bearer \xff"}):
+    for headers in (
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": f"Basic {TOKEN}"},
+        {"Cookie": "prunescope_8050=wrong"},
+        {"Authorization": "Bearer \xff"},
+    ):
         assert client.post(path, json=body, headers=headers).status_code == 401
 
 
 @pytest.mark.parametrize(("path", "body"), CHANGING)
-def test_read_only_refuses_every_change_even_with_the_token(
-    store: Store, path: str, body: dict[str, str]
-) -> None:
+def test_read_only_refuses_every_change_even_with_the_token(store: Store, path: str, body: dict[str, str]) -> None:
     client = create_app(store, Settings(logdir=store.root, token=TOKEN, read_only=True)).server.test_client()
     assert client.post(path, json=body, headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 403
 
@@ -161,9 +173,7 @@ def test_every_route_that_accepts_a_post_is_known_to_these_tests(app: Dash) -> N
     posts = {path for path, method in every_route(app) if method == "POST"}
     reading = {"/_dash-update-component", "/api/export/pdf", "/api/x"}
     runs = {"/api/runs", "/api/validate", "/api/estimate", "/api/runs/x/control"}
-    assert posts - reading == runs | {
-        "/api/experiments", "/api/experiments/validate", "/api/experiments/x/control"
-    }
+    assert posts - reading == runs | {"/api/experiments", "/api/experiments/validate", "/api/experiments/x/control"}
 
 
 def test_reading_needs_no_token_on_this_machine(client: FlaskClient) -> None:
@@ -228,8 +238,12 @@ def test_away_from_loopback_nothing_can_be_changed_unless_asked(store: Store) ->
 
 def test_a_forwarded_address_does_not_make_a_stranger_local(store: Store) -> None:
     client = elsewhere(store).server.test_client()
-    forwarded = {"Host": "192.168.1.7", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "localhost",
-                 "Forwarded": "for=127.0.0.1;host=localhost"}
+    forwarded = {
+        "Host": "192.168.1.7",
+        "X-Forwarded-For": "127.0.0.1",
+        "X-Forwarded-Host": "localhost",
+        "Forwarded": "for=127.0.0.1;host=localhost",
+    }
     assert client.get("/api/runs", headers=forwarded).status_code == 401
 
 
@@ -272,8 +286,20 @@ def test_split_host_never_returns_more_than_a_plain_name(header: str) -> None:
 
 @pytest.mark.parametrize(
     ("header", "name"),
-    [("LocalHost:80", "localhost"), ("[::1]", "::1"), ("[::1]:8050", "::1"), ("a.b-c:1", "a.b-c"), ("::1", None),
-     ("a b", None), ("a:b", None), ("a:", None), ("a/b", None), ("[::1", None), ("localhoſt", None), ("a\n", None)],
+    [
+        ("LocalHost:80", "localhost"),
+        ("[::1]", "::1"),
+        ("[::1]:8050", "::1"),
+        ("a.b-c:1", "a.b-c"),
+        ("::1", None),
+        ("a b", None),
+        ("a:b", None),
+        ("a:", None),
+        ("a/b", None),
+        ("[::1", None),
+        ("localhoſt", None),
+        ("a\n", None),
+    ],
 )
 def test_split_host_reads_names_addresses_and_ports(header: str, name: str | None) -> None:
     assert guard.split_host(header) == name

@@ -205,9 +205,7 @@ def main() -> None:
         pairs = recorded_and_not(folder, rounds=9)
         layer = large_layer(folder)
     for name, times in seconds.items():
-        print(
-            f"{name:18} {1000 * min(times):8.1f} ms of CPU an epoch of {options.examples:,} examples, at best"
-        )
+        print(f"{name:18} {1000 * min(times):8.1f} ms of CPU an epoch of {options.examples:,} examples, at best")
     recorded, unrecorded = zip(*pairs, strict=True)
     print(f"{'recorded':18} {1000 * min(recorded):8.1f} ms an epoch of 60,000 examples, wall time, at best")
     print(f"{'not recorded':18} {1000 * min(unrecorded):8.1f} ms")

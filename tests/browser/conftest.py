@@ -202,6 +202,14 @@ class Tab:
             [feed, epoch, at_least],
         )
 
+    def drag(self, selector: str) -> None:
+        """Drag over the middle of a plot, as one who zooms in or turns it."""
+        box, mouse = self.page.locator(selector).first.bounding_box(), self.page.mouse
+        mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.3 * box["height"])
+        mouse.down()
+        mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.8 * box["height"], steps=8)
+        mouse.up()
+
     def plot(self, figure: str) -> str:
         """CSS selector of a figure's plot on the page shown."""
         return f'.page:not([hidden]) [data-figure="{figure}"] .plot'

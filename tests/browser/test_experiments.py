@@ -31,7 +31,14 @@ def server(serve):
 
 def described(server, kind, plan, run=None, seeds=(0, 1)):
     """An experiment on the disk that nobody works on."""
-    asked = {"kind": kind, "name": f"by-{kind}", "title": f"By {kind}", "seeds": list(seeds), "run": RUN | (run or {}), kind: plan}
+    asked = {
+        "kind": kind,
+        "name": f"by-{kind}",
+        "title": f"By {kind}",
+        "seeds": list(seeds),
+        "run": RUN | (run or {}),
+        kind: plan,
+    }
     return Experiments(server.store).create(experiment_from(asked))
 
 
@@ -94,7 +101,9 @@ def test_a_form_refuses_beside_its_fields_and_what_it_starts_fills_in_live_and_i
 
 
 def test_a_queue_is_ordered_paused_cancelled_and_retried_and_a_failure_stops_no_other(tab, server, wait):
-    found = described(server, "sweep", {"grid": {"lr": [1000.0, 0.01, 0.02, 0.03]}}, run={"weight_decay": 1.0}, seeds=[0])
+    found = described(
+        server, "sweep", {"grid": {"lr": [1000.0, 0.01, 0.02, 0.03]}}, run={"weight_decay": 1.0}, seeds=[0]
+    )
     broken, second, third, last = states(found)
     page = tab.sign_in().open(f"/sweep?exp={found.id}").page
 
@@ -129,7 +138,9 @@ def test_a_queue_is_ordered_paused_cancelled_and_retried_and_a_failure_stops_no_
     press(second, "Retry")
     wait_for(second, "done")
     tab.until(f"{POINTS}.length === 3")
-    tab.until("document.querySelector('#page-sweep [data-queue-note]').textContent === 'failed · 3 of 4 done · 1 failed'")
+    tab.until(
+        "document.querySelector('#page-sweep [data-queue-note]').textContent === 'failed · 3 of 4 done · 1 failed'"
+    )
     press(broken, "Retry")
 
     def attempts():
@@ -148,10 +159,14 @@ def test_a_report_opens_alone_and_its_table_is_that_of_the_data(tab, server, tmp
                 writer.declare([LAYER], total_epochs=1)
                 writer.set_state("running")
                 for epoch in range(2):
-                    writer.commit(epoch, {"fc1.weight": np.full((4, 3), epoch + 1, np.float32)}, {"val/accuracy": epoch * i / 10})
+                    writer.commit(
+                        epoch, {"fc1.weight": np.full((4, 3), epoch + 1, np.float32)}, {"val/accuracy": epoch * i / 10}
+                    )
                 writer.set_state("done")
             table.begin(row.key, run_id)
-            table.finish(row.key, {"accuracy": 0.9 - i / 37, "remaining": 0.5**row.cell.level, "early_stop_iteration": 10 + i})
+            table.finish(
+                row.key, {"accuracy": 0.9 - i / 37, "remaining": 0.5**row.cell.level, "early_stop_iteration": 10 + i}
+            )
     page = tab.sign_in().open(f"/tickets?exp={found.id}").page
     link = page.locator("[data-queue-report]:visible")
     link.wait_for()

@@ -87,6 +87,49 @@ def test_a_zoom_is_exported_as_it_is_on_screen(tab, run):
     assert json.loads(data)["provenance"]["paper"]["ranges"]["xaxis"] == pytest.approx(shown)
 
 
+def test_a_turned_scene_is_exported_as_it_is_on_screen_and_in_lines(tab, run):
+    page = opened(tab, f"/trajectories?run={run}&dims=3")
+    plot = "[data-figure=paths] .plot"
+    tab.until("document.querySelector(arg)?._fullLayout?.scene?._scene?.glplot?.cameraParams !== undefined", plot)
+    # A scene that is still being drawn does not hear the pointer: it is turned until it does.
+    tab.until(
+        "document.querySelector(arg).layout.scene.camera?.eye !== undefined",
+        plot,
+        doing=lambda: (tab.drag(plot + " .gl-container"), page.wait_for_timeout(300)),
+    )
+    # What plotly's own matrices make of every point of the paths, in halves of the view's height.
+    shown = """() => {
+      const plot = document.querySelector("PLOT"), { shape, cameraParams } = plot._fullLayout.scene._scene.glplot;
+      const scale = plot._fullLayout.scene._scene.dataScale;
+      const times = (m, v) => [0, 1, 2, 3].map((row) => v.reduce((sum, value, column) => sum + m[4 * column + row] * value, 0));
+      return plot.data.filter((trace) => trace.mode === "lines").map((trace) => Array.from(trace.x, (x, i) => {
+        if (Number.isNaN(x)) return null;
+        const data = [x * scale[0], trace.y[i] * scale[1], trace.z[i] * scale[2], 1];
+        const seen = times(cameraParams.projection, times(cameraParams.view, times(cameraParams.model, data)));
+        return [seen[0] / seen[3] * shape[0] / shape[1], seen[1] / seen[3]];
+      }));
+    }""".replace("PLOT", plot)
+    # The scene turns there over some frames.
+    before = None
+    while (now := page.evaluate(shown)) != before:
+        before = now
+        page.wait_for_timeout(300)
+    plotted = page.evaluate("""async () => {
+      const ps = window.prunescope;
+      return (await ps.plotOf(ps.itemOf(document.querySelector("[data-figure=paths]")), ps.paper())).data;
+    }""")
+    paths = [trace for trace in plotted if trace["name"].endswith(", path")]
+    assert len(paths) == len(now)
+    for trace, seen in zip(paths, now, strict=True):
+        for x, y, place in zip(trace["x"], trace["y"], seen, strict=True):
+            assert (x is None) == (place is None)
+            assert place is None or (x, y) == pytest.approx(place, abs=2e-3)
+    export_dialog(page, "paths")
+    data, _ = saved(page, lambda: page.click("[data-format=svg]"))
+    assert b"<image" not in data
+    assert b"PC 3" in data
+
+
 def test_an_impossible_size_is_said_and_the_page_goes_on(tab, run):
     tab.expected.append("422")
     page = opened(tab, f"/alignment?run={run}")

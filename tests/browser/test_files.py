@@ -86,11 +86,6 @@ class Made:
     def file(self, ending: str) -> bytes:
         return next(data for name, data in self.files.items() if name.endswith(f".{ending}"))
 
-    @property
-    def flat(self) -> bool:
-        """Whether all of it can be vectors: a scene in depth is a picture."""
-        return not any(trace["type"] in ("surface", "scatter3d") for trace in self.data)
-
 
 @pytest.fixture(scope="module")
 def lab(trained, tmp_path_factory):
@@ -124,7 +119,9 @@ def made(profile, server, lab, trained):
                 tab.open(f"/{page}?run={trained.ids['digits']}&{query.format(**runs)}").settled().until(DRAWN)
                 for one in tab.page.evaluate(MAKE):
                     files = {name: base64.b64decode(text) for name, text in one.pop("files").items()}
-                    found[f"{one['figure']} {query}" if one["figure"] in found else one["figure"]] = Made(**one, files=files)
+                    found[f"{one['figure']} {query}" if one["figure"] in found else one["figure"]] = Made(
+                        **one, files=files
+                    )
     return found
 
 
@@ -147,11 +144,8 @@ def test_an_xml_parser_finds_the_provenance_and_no_raster_in_every_svg(made, tra
         assert told["n"]["runs"] == len(runs)
         assert told["link"].startswith(f"/{FIGURES[one.figure].page.replace('unit', 'alignment')}?") or "unit" in name
         assert (root.get("width"), root.find(f"{SVG}desc").text[-1]) == ("3.5in", "."), name
-        # In depth, axes are named inside the picture.
-        deep = any(trace["type"] == "scatter3d" for trace in one.data)
-        assert deep or [*root.iter(f"{SVG}text")] or one.figure in ("unit-picture", "graph", "embedding"), name
-        if one.flat:
-            assert not [*root.iter(f"{SVG}image")], name
+        assert [*root.iter(f"{SVG}text")] or one.figure in ("unit-picture", "graph", "embedding"), name
+        assert not [*root.iter(f"{SVG}image")], name
 
 
 def test_every_png_is_a_column_wide_at_300_dpi(made):
@@ -172,8 +166,7 @@ def test_a_pdf_reader_finds_one_page_of_text_and_no_raster_in_every_pdf(made):
         letters = [word for word in words if re.fullmatch("[a-z]{4,}", word)]
         said = page.extract_text()
         assert all(word in said for word in letters), (name, letters, said)
-        if one.flat:
-            assert not page.images, name
+        assert not page.images, name
 
 
 def points(trace):
@@ -188,7 +181,9 @@ def points(trace):
 def test_a_spreadsheet_reader_finds_exactly_the_points_on_screen_in_every_csv_and_json(made):
     for name, one in made.items():
         rows = list(csv.DictReader(io.StringIO(one.file("csv").decode())))
-        told = json.loads(next(data for file, data in one.files.items() if file.endswith(".json") and "prov" not in file))
+        told = json.loads(
+            next(data for file, data in one.files.items() if file.endswith(".json") and "prov" not in file)
+        )
         assert len(told["traces"]) == len(one.data), name
         for i, trace in enumerate(one.data):
             mine, wanted = [row for row in rows if row["trace"] == str(i)], points(trace)
@@ -202,7 +197,9 @@ def test_a_spreadsheet_reader_finds_exactly_the_points_on_screen_in_every_csv_an
             if isinstance(trace.get("x"), list):
                 mine, wanted = told["traces"][i]["x"], trace["x"]
                 # A gap is null in both.
-                assert [at for at, x in enumerate(mine) if x is None] == [at for at, x in enumerate(wanted) if x is None], name
+                assert [at for at, x in enumerate(mine) if x is None] == [
+                    at for at, x in enumerate(wanted) if x is None
+                ], name
                 there = [x for x in wanted if x is not None]
                 named = any(isinstance(x, str) for x in there)
                 assert [x for x in mine if x is not None] == (

@@ -20,16 +20,6 @@ def live(server, record):
     return recording
 
 
-def drag(tab, selector):
-    """Drag over the middle of a plot, as one who zooms in."""
-    box = tab.page.locator(selector).first.bounding_box()
-    mouse = tab.page.mouse
-    mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.3 * box["height"])
-    mouse.down()
-    mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.8 * box["height"], steps=8)
-    mouse.up()
-
-
 def api_requests(tab):
     return [url for url in tab.requests if "/api/" in url]
 
@@ -73,7 +63,7 @@ def test_an_update_keeps_zoom_and_controls(tab, live):
     page.locator(".page:not([hidden])").get_by_label("Clusters k").fill("5")
     tab.until("ps.view().weight === 'norm' && ps.view().k === 5")
     tab.until("document.querySelector(arg).data.length === 5", plot)
-    drag(tab, plot + " .nsewdrag")
+    tab.drag(plot + " .nsewdrag")
     tab.until("document.querySelector(arg).layout.xaxis.autorange !== true", plot)
     before = tab(ZOOM, plot)
     page.locator(".page:not([hidden])").get_by_label("Clusters k").focus()
@@ -105,7 +95,7 @@ def test_an_update_keeps_the_camera_of_a_3d_figure(tab, live):
     plot = tab.plot("paths")
     tab.until("document.querySelector(arg)?._fullLayout?.scene?._scene !== undefined", plot)
     # A scene that is still being drawn, by a machine without a GPU, does not hear the pointer: it is turned until it does.
-    turn = lambda: (drag(tab, plot + " .gl-container"), tab.page.wait_for_timeout(300))  # noqa: E731
+    turn = lambda: (tab.drag(plot + " .gl-container"), tab.page.wait_for_timeout(300))  # noqa: E731
     tab.until("document.querySelector(arg).layout.scene.camera?.eye !== undefined", plot, doing=turn)
     before = tab("document.querySelector(arg).layout.scene.camera.eye", plot)
     live.commit(6, 7)
@@ -176,7 +166,7 @@ def test_after_a_restart_of_the_server_the_page_catches_up_by_itself_and_keeps_i
     tab.expected = LOST
     tab.choose(live.id, k=3, against="null").drawn("alignment", epoch=5)
     plot = tab.plot("sizes")
-    drag(tab, plot + " .nsewdrag")
+    tab.drag(plot + " .nsewdrag")
     tab.until("document.querySelector(arg).layout.xaxis.autorange !== true", plot)
     zoom, view = tab(ZOOM, plot), tab.view()
     server.kill()
