@@ -176,24 +176,6 @@ window.prunescope = window.prunescope || {};
     }
   }
 
-  function needsFull(template) {
-    return template.data.some((trace) => trace.type === "scatter3d" || trace.type === "surface");
-  }
-
-  let loading = null;
-  ps.loadFull = loadFull;
-  function loadFull() {
-    if (ps.full3d) return Promise.resolve();
-    loading ??= new Promise((done, failed) => {
-      const script = document.createElement("script");
-      script.src = "/api/plotly-full.js";
-      script.onload = () => { ps.full3d = true; done(); };
-      script.onerror = failed;
-      document.head.append(script);
-    });
-    return loading;
-  }
-
   // Figures as they were last drawn: from which rows, and which of the user's settings their holes had read.
   const drawn = new WeakMap();
   const asText = (value) => (Array.isArray(value) ? value.join() : value);
@@ -214,10 +196,7 @@ window.prunescope = window.prunescope || {};
     if (!mayDraw()) return false;
     const read = new Map();
     const noted = new Proxy(local, { get: (all, name) => { read.set(name, asText(all[name])); return all[name]; } });
-    if (needsFull(template) && !ps.full3d) {
-      loadFull().then(ps.requestDraw, () => { feed.error = "3-D drawing could not be loaded from the server. Reload the page."; ps.requestDraw(); });
-      return true;
-    }
+    if (ps.waitsForDepth(template, feed)) return true;
     const filled = ps.fill({ data: template.data, layout: template.layout }, feed, cursor, noted);
     // A zoom belongs to what is drawn: one run's layer, or what many runs were asked about.
     filled.layout.uirevision = ps.spec().whole.includes(feed.name) ? feed.asked : [local.run, local.layer, id].join("|");
@@ -239,6 +218,7 @@ window.prunescope = window.prunescope || {};
     box.dataset.epoch = String(feed.epochs[cursor]);
     watchSize(plot);
     ps.listenTo(plot);
+    ps.keepCamera(plot);
     return true;
   }
 

@@ -39,13 +39,14 @@ window.prunescope = window.prunescope || {};
              about: [run.name || view.run, view.layer, `epoch ${said.epoch}`].filter(Boolean).join(" · ") };
   };
 
-  // What the user has done to the figure: plotly remembers which values it had before a hand changed them.
+  // What the user has done to the figure: plotly remembers which values it had before a hand changed them. A scene that
+  // is let go turns on for a moment: it knows itself where it is.
   function touched(plot) {
     const full = plot._fullLayout || {}, moved = Object.keys(full._preGUI || {});
     const ranges = {}, camera = {};
     for (const name of Object.keys(plot.layout || {})) {
       if (/^[xy]axis\d*$/.test(name) && moved.some((path) => path.startsWith(name + ".range") || path === name + ".autorange") && full[name]) ranges[name] = full[name].range.slice(0, 2);
-      if (/^scene\d*$/.test(name) && moved.some((path) => path.startsWith(name + ".camera"))) camera[name] = strip(plot.layout[name].camera);
+      if (/^scene\d*$/.test(name) && moved.some((path) => path.startsWith(name + ".camera"))) camera[name] = strip(full[name]._scene.getCamera());
     }
     const hidden = (plot.data || []).flatMap((trace, i) => (trace.visible === false || trace.visible === "legendonly" ? [i] : []));
     return { ranges, camera, hidden };

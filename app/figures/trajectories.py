@@ -118,9 +118,11 @@ def paths(
             }
             for a, title in zip(axes, titles, strict=False)
         }
+        # A drag turns it: elsewhere it zooms, which means nothing to a scene.
+        scene |= {"aspectmode": "cube", "dragmode": "turntable"}
         return {
             "data": data,
-            "layout": base_layout(theme, scene=scene | {"aspectmode": "cube"}, margin={"l": 0, "r": 0, "t": 0, "b": 0}),
+            "layout": base_layout(theme, scene=scene, margin={"l": 0, "r": 0, "t": 0, "b": 0}),
         }
     return {
         "data": data,

@@ -210,6 +210,15 @@ class Tab:
         mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.8 * box["height"], steps=8)
         mouse.up()
 
+    def turn(self, plot: str) -> dict[str, float]:
+        """Turn a scene by hand; where the eye is then. One that is still being drawn does not hear the pointer."""
+        self.until("document.querySelector(arg)?._fullLayout?.scene?._scene?.glplot?.cameraParams !== undefined", plot)
+        eye = "document.querySelector(arg).layout.scene.camera?.eye"
+        self.until(
+            f"{eye} !== undefined", plot, lambda: (self.drag(f"{plot} .gl-container"), self.page.wait_for_timeout(500))
+        )
+        return self(eye, plot)
+
     def plot(self, figure: str) -> str:
         """CSS selector of a figure's plot on the page shown."""
         return f'.page:not([hidden]) [data-figure="{figure}"] .plot'

@@ -90,13 +90,7 @@ def test_a_zoom_is_exported_as_it_is_on_screen(tab, run):
 def test_a_turned_scene_is_exported_as_it_is_on_screen_and_in_lines(tab, run):
     page = opened(tab, f"/trajectories?run={run}&dims=3")
     plot = "[data-figure=paths] .plot"
-    tab.until("document.querySelector(arg)?._fullLayout?.scene?._scene?.glplot?.cameraParams !== undefined", plot)
-    # A scene that is still being drawn does not hear the pointer: it is turned until it does.
-    tab.until(
-        "document.querySelector(arg).layout.scene.camera?.eye !== undefined",
-        plot,
-        doing=lambda: (tab.drag(plot + " .gl-container"), page.wait_for_timeout(300)),
-    )
+    tab.turn(plot)
     # What plotly's own matrices make of every point of the paths, in halves of the view's height.
     shown = """() => {
       const plot = document.querySelector("PLOT"), { shape, cameraParams } = plot._fullLayout.scene._scene.glplot;

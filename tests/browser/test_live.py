@@ -93,16 +93,14 @@ def test_an_update_keeps_the_camera_of_a_3d_figure(tab, live):
     tab.choose(live.id, "trajectories", dims=3)
     tab.drawn("trajectories", epoch=5)
     plot = tab.plot("paths")
-    tab.until("document.querySelector(arg)?._fullLayout?.scene?._scene !== undefined", plot)
-    # A scene that is still being drawn, by a machine without a GPU, does not hear the pointer: it is turned until it does.
-    turn = lambda: (tab.drag(plot + " .gl-container"), tab.page.wait_for_timeout(300))  # noqa: E731
-    tab.until("document.querySelector(arg).layout.scene.camera?.eye !== undefined", plot, doing=turn)
-    before = tab("document.querySelector(arg).layout.scene.camera.eye", plot)
+    before = tab.turn(plot)
     live.commit(6, 7)
     tab.drawn("trajectories", epoch=7)
     tab.until("document.querySelector(arg).closest('[data-figure]').dataset.epoch === '7'", plot)
     # The scene itself rewrites the last bit of a coordinate.
-    assert tab("document.querySelector(arg).layout.scene.camera.eye", plot) == pytest.approx(before, rel=1e-9)
+    after = tab("document.querySelector(arg).layout.scene.camera.eye", plot)
+    assert after == pytest.approx(before, rel=1e-9)
+    assert after != pytest.approx({"x": 1.25, "y": 1.25, "z": 1.25}, abs=0.05), "a drag turns it"
 
 
 def test_a_figure_under_the_pointer_waits_until_it_is_let_go(tab, live):
