@@ -63,11 +63,11 @@ window.prunescope = window.prunescope || {};
     if (many && (many.busy || many.stopped)) {
       const count = `${many.networks[0]} of ${many.networks[1]} networks`;
       if (many.stopped) return `Stopped at ${count}.`;
-      return ps.measured || many.networks[0] ? `Measured ${count} …` : `Measuring ${many.networks[1]} networks … the first time, PyTorch takes some seconds to start.`;
+      return ps.measured || many.networks[0] ? `Measured ${count} …` : `Measuring ${many.networks[1]} networks … at first, PyTorch takes some seconds.`;
     }
     if (stopped.length) return "Stopped.";
     if (!shown.epochs.length && measures && ps.feed("curve").epochs.length) {
-      return ps.measured ? "Measuring …" : "Measuring … the first time, PyTorch takes some seconds to start.";
+      return ps.measured ? "Measuring …" : "Measuring … at first, PyTorch takes some seconds.";
     }
     if (!shown.epochs.length && ps.runs[ps.view().run]?.epoch == null) {
       const { status, message } = ps.runs[ps.view().run] || {};

@@ -7,6 +7,8 @@ from prunescope.app.figures.pieces import colour_bar, corner
 from prunescope.app.figures.template import ref
 from prunescope.app.figures.theme import PERCENT, SYMBOLS, Theme, axis, base_layout, cluster_colour
 
+# A little further away than plotly's own, and lower: the axes' names stand inside a narrow figure, too.
+CAMERA = {"eye": {"x": 1.5, "y": 1.5, "z": 1.1}, "center": {"x": 0, "y": 0, "z": -0.12}}
 PATTERNS = ((1, 1), (1, -1), (-1, -1), (-1, 1))
 
 
@@ -119,7 +121,7 @@ def paths(
             for a, title in zip(axes, titles, strict=False)
         }
         # A drag turns it: elsewhere it zooms, which means nothing to a scene.
-        scene |= {"aspectmode": "cube", "dragmode": "turntable"}
+        scene |= {"aspectmode": "cube", "dragmode": "turntable", "camera": CAMERA}
         return {
             "data": data,
             "layout": base_layout(theme, scene=scene, margin={"l": 0, "r": 0, "t": 0, "b": 0}),

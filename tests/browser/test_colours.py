@@ -6,7 +6,7 @@ import pytest
 SHOWN = """(() => {
   const written = (colour) => { const box = document.createElement("i"); box.style.color = colour; document.body.append(box);
     const found = getComputedStyle(box).color; box.remove(); return found; };
-  const curves = Object.fromEntries((document.querySelector(arg).data || []).filter((trace) => trace.line && trace.name && trace.type === "scatter" && !trace.fill)
+  const curves = Object.fromEntries((document.querySelector(arg).data || []).filter((trace) => trace.line && !trace.fill)
     .map((trace) => [trace.name, written(trace.line.color)]));
   return [...document.querySelectorAll("#runs-list [data-run]")].map((item) => [item.querySelector(".run-name").textContent,
     getComputedStyle(item.querySelector(".dot")).backgroundColor, curves[item.querySelector(".run-name").textContent]]);
