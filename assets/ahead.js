@@ -95,7 +95,7 @@ window.prunescope = window.prunescope || {};
 
   // What has failed is asked anew, by hand: by itself it would fail again and again.
   ps.tryAgain = function () {
-    for (const feed of ps.openFeeds().filter((one) => one.error)) { feed.error = ""; feed.done = false; }
+    for (const feed of ps.openFeeds().filter((one) => one.error)) { feed.error = ""; feed.broken = 0; feed.done = false; }
     ps.requestDraw();
     ps.refresh();
   };

@@ -16,8 +16,10 @@ window.prunescope = window.prunescope || {};
   }
 
   // Whether a figure has to wait for the bundle; it is drawn once that is here.
-  ps.waitsForDepth = function (template, feed) {
-    if (loaded() || !template.layout.scene) return false;
+  ps.waitsForDepth = function (template, feed, box) {
+    const waits = !loaded() && Boolean(template.layout.scene);
+    if (waits) box.dataset.waits = "Loading what draws in depth …"; else delete box.dataset.waits;
+    if (!waits) return false;
     load().then(ps.requestDraw, (problem) => { feed.error = problem.message; ps.requestDraw(); });
     return true;
   };

@@ -196,7 +196,7 @@ window.prunescope = window.prunescope || {};
     if (!mayDraw()) return false;
     const read = new Map();
     const noted = new Proxy(local, { get: (all, name) => { read.set(name, asText(all[name])); return all[name]; } });
-    if (ps.waitsForDepth(template, feed)) return true;
+    if (ps.waitsForDepth(template, feed, box)) return true;
     const filled = ps.fill({ data: template.data, layout: template.layout }, feed, cursor, noted);
     // A zoom belongs to what is drawn: one run's layer, or what many runs were asked about.
     filled.layout.uirevision = ps.spec().whole.includes(feed.name) ? feed.asked : [local.run, local.layer, id].join("|");
@@ -225,7 +225,7 @@ window.prunescope = window.prunescope || {};
   // Where there is no room beside a curve, its labels stand inside, at the lower left.
   function labelsInside(layout) {
     if (!layout.margin || layout.margin.r < 100) return;
-    layout.margin = { ...layout.margin, r: 14 };
+    layout.margin = { ...layout.margin, r: 20 };
     const beside = (layout.annotations || []).filter((note) => note.xref === "paper" && note.x > 1);
     beside.forEach((note, i) => { note.x = 0.02; note.y = 0.02 + 0.075 * (beside.length - 1 - i); note.yanchor = "bottom"; });
   }

@@ -3,6 +3,7 @@ window.prunescope = window.prunescope || {};
 (function (ps) {
   "use strict";
   const KEPT_FEEDS = 48;
+  const BROKEN = 3;
   const CATCHING_UP_MS = 700;
   // Who follows a training sees an answer refined for so long before the newest epoch is asked about instead.
   const REFINED_MS = 1200;
@@ -174,11 +175,18 @@ window.prunescope = window.prunescope || {};
         onChange(feed);
       }
       onChange(feed);
+      feed.broken = 0;
       feed.done = !feed.error;
     } catch (problem) {
       if (problem.name === "AbortError") return;
-      // A lost connection is told by the live badge and mends itself; what is on screen stays.
+      // A lost connection is told by the live badge and mends itself; what is on screen stays. An answer that breaks off
+      // while the server is there is asked for again, and a third time said.
       if (!(problem instanceof TypeError)) feed.error = problem.message;
+      else if (ps.connected !== false) {
+        feed.broken = (feed.broken || 0) + 1;
+        if (feed.broken < BROKEN) pullLater(feedName, { onChange, waits }, 500 * feed.broken);
+        else feed.error = `The server's answer broke off ${BROKEN} times (${problem.message}); its terminal may say why.`;
+      }
       onChange(feed);
     } finally {
       if (isBeside) leave(feedName);

@@ -35,6 +35,7 @@ window.prunescope = window.prunescope || {};
     try {
       for (;;) {
         const { done, value } = await reader.read();
+        if (done && buffer.length) throw new TypeError("the last part is missing");
         if (done) return;
         const joined = new Uint8Array(buffer.length + value.length);
         joined.set(buffer);

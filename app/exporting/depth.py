@@ -202,7 +202,7 @@ def _note(place: np.ndarray, outwards: np.ndarray, text: str, font: Mapping[str,
 def _box(note: Mapping[str, Any], unit: float) -> np.ndarray:
     """Two corners of the room that a note takes, in a view of so many pixels a unit."""
     size = float(note["font"]["size"])
-    wide, high = text_width(note["text"], size) / unit, 1.2 * size / unit
+    wide, high = text_width(note["text"], size) / unit, 1.6 * size / unit
     turned = math.radians(note.get("textangle", 0))
     half = np.abs([[math.cos(turned), math.sin(turned)], [math.sin(turned), math.cos(turned)]]) @ [wide / 2, high / 2]
     left = {"left": half[0], "right": -half[0], "center": 0.0}[note["xanchor"]]
