@@ -12,6 +12,7 @@ from prunescope.app.exporting import pdf, routes
 from prunescope.app.exporting.catalog import figures_of
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures import theme
+from prunescope.app.markup import to_html
 from prunescope.app.pages import (
     alignment,
     compare,
@@ -60,15 +61,20 @@ INDEX = """<!DOCTYPE html>
 {%css%}
 </head>
 <body>
-{%app_entry%}
+__PAGE__
+<div hidden>{%app_entry%}</div>
 <footer>{%config%}{%scripts%}{%renderer%}</footer>
 </body>
 </html>"""
 
 
-def index_string() -> str:
-    """Dash's page shell with the colour tokens in it, so that nothing is ever painted in the wrong theme."""
-    return INDEX.replace("__TOKENS__", theme.css_variables())
+def index_string(settings: Any) -> str:
+    """Dash's page shell with the colour tokens in it, so that nothing is ever painted in the wrong theme.
+
+    The page itself is in it too, as markup: Dash's renderer, given the same components, takes seconds of a core to put
+    up what the browser reads in milliseconds, and nothing of it is Dash's to change later.
+    """
+    return INDEX.replace("__TOKENS__", theme.css_variables()).replace("__PAGE__", to_html(page(settings)))
 
 
 def page(settings: Any) -> html.Div:
@@ -219,7 +225,7 @@ def _welcome(settings: Any) -> html.Div:
 
 def register(app: Dash, store: Store, settings: Any) -> None:
     """Give the page its shell, its rows, and the drawing library's other half."""
-    app.index_string = index_string()
+    app.index_string = index_string(settings)
     evaluator = Evaluator(store.root, model=settings.model, data=settings.data)
     row_server = row_routes.register(app.server, store, evaluator, keep=not settings.read_only)
     selection_routes.register(app.server, store, evaluator)

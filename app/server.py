@@ -4,7 +4,7 @@ import re
 from importlib.resources import files
 from typing import Any
 
-from dash import Dash
+from dash import Dash, html
 from dash._utils import split_callback_id
 from flask import Response
 from prunescope.app import api, compression, experiment_routes, guard, layout, live
@@ -47,7 +47,8 @@ def create_app(store: Store, settings: Settings) -> Dash:
         enable_mcp=False,
         websocket_callbacks=False,
     )
-    app.layout = layout.page(settings)
+    # The page is in the index, as markup; Dash is left with an empty one of its own.
+    app.layout = html.Div()
     layout.register(app, store, settings)
     app.server.extensions[LIVE] = live.register(app.server, store)
     experiment_routes.register(app.server, store, app.server.extensions[LIVE])

@@ -64,7 +64,7 @@ window.prunescope = window.prunescope || {};
   delete window.EventSource;
 
   // What only a server can do is not offered: other settings to compute, 3-D, runs to start, pages about many runs.
-  addEventListener("DOMContentLoaded", () => {
+  addEventListener("load", () => {
     ps.listenTo = () => {};
     for (const page of ps.spec().whole || []) for (const link of document.querySelectorAll(`[data-page="${page}"]`)) link.hidden = true;
     for (const control of document.querySelectorAll("[data-control]")) {

@@ -1,4 +1,4 @@
-// Start: once dash has put the page up, the parts take their places.
+// Start: once all scripts have been read, the parts of the page take their places.
 window.prunescope = window.prunescope || {};
 (function (ps) {
   "use strict";
@@ -99,7 +99,6 @@ window.prunescope = window.prunescope || {};
     document.documentElement.dataset.ready = "1";
   }
 
-  // Dash renders after its own scripts have loaded; there is no event for it.
-  const waiting = new MutationObserver(() => { if (document.getElementById("toast")) { waiting.disconnect(); start(); } });
-  waiting.observe(document.documentElement, { childList: true, subtree: true });
+  // The page is there before the scripts; it starts when all of them have been read.
+  addEventListener("DOMContentLoaded", start);
 })(window.prunescope);

@@ -19,6 +19,7 @@ from prunescope.app.exporting.collect import ExportError
 from prunescope.app.exporting.page import POLICY
 from prunescope.app.feeds import FEEDS
 from prunescope.app.figures.theme import THEMES, css_variables
+from prunescope.app.markup import to_html
 from prunescope.app.rows import RowServer
 from prunescope.app.state import KEYS, read_view
 from prunescope.app.wire import pack, plain
@@ -26,8 +27,6 @@ from prunescope.engine.store import Run
 
 # They answer about units that somebody selects: there is nothing to send along.
 _ON_DEMAND = frozenset({"selection", "unit", "unit-drop"})
-_VOID = frozenset({"img", "input", "br", "hr"})
-_NAMES = {"className": "class", "tabIndex": "tabindex", "htmlFor": "for"}
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -152,25 +151,3 @@ def _assets(ending: str) -> str:
         logo = base64.b64encode(folder.joinpath("logo.svg").read_bytes()).decode()
         text = text.replace("url(logo.svg)", f"url(data:image/svg+xml;base64,{logo})")
     return text.replace("</script", "<\\/script")
-
-
-def to_html(component: Any) -> str:
-    """Dash's HTML components as text."""
-    if component is None:
-        return ""
-    if isinstance(component, list | tuple):
-        return "".join(to_html(child) for child in component)
-    if not hasattr(component, "to_plotly_json"):
-        return html.escape(str(component))
-    told = component.to_plotly_json()
-    tag = told["type"].lower()
-    attributes = []
-    for name, value in told["props"].items():
-        if name == "children" or value is None or value is False:
-            continue
-        shown = _NAMES.get(name, name)
-        attributes.append(shown if value is True else f'{shown}="{html.escape(str(value))}"')
-    opening = " ".join([tag, *attributes])
-    if tag in _VOID:
-        return f"<{opening}>"
-    return f"<{opening}>{to_html(told['props'].get('children'))}</{tag}>"

@@ -85,7 +85,7 @@ def imported(folder: str) -> set[str]:
                 if process.poll() is not None:
                     raise SystemExit(f"prunescope ended with {process.returncode}")
                 time.sleep(0.02)
-            with urllib.request.urlopen(found[1] + "/_dash-layout", timeout=60) as answer:
+            with urllib.request.urlopen(found[1] + "/", timeout=60) as answer:
                 answer.read()
         finally:
             process.terminate()
