@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from prunescope.engine.config import RunConfig
@@ -19,6 +20,7 @@ from prunescope.engine.data import Dataset
 from prunescope.engine.models import state_arrays, unit_layers
 from prunescope.engine.store import Store
 from prunescope.engine.training import job as job_module
+from prunescope.engine.training import journal as journal_module
 from prunescope.engine.training.control import Control
 from prunescope.engine.training.environment import settled
 from prunescope.engine.training.job import Job, new_job
@@ -149,15 +151,48 @@ class Unrecorded(Silent):
         Journal.snapshot(self, job, rows)
 
 
-def recorded_and_not(folder: str, rounds: int, epochs: int = 2) -> list[tuple[float, float]]:
-    """Wall seconds an epoch with every epoch recorded and checkpoints written, and without, by round."""
+class Watch:
+    """Sums the wall time that the training thread spends in functions."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self, act: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*given: Any, **named: Any) -> Any:
+            begun = time.perf_counter()
+            try:
+                return act(*given, **named)
+            finally:
+                self.seconds += time.perf_counter() - begun
+
+        return timed
+
+
+def recorded_and_not(folder: str, rounds: int, epochs: int = 2) -> tuple[list[tuple[float, float]], list[float]]:
+    """Recording and not, by round: wall seconds an epoch with every epoch recorded and checkpoints written, and without;
+    and the share of its wall time that the training thread itself spent on what only a recorded run does.
+
+    The first compares two trainings, and is as noisy as the machine; the second compares a training with itself.
+    """
     store, config = Store(folder), replace(CONFIG, epochs=epochs)
+    shares = []
 
     def recorded() -> float:
-        job = new_job(config)
+        job, watch = new_job(config), Watch()
         with store.writer(store.create_run(config.to_dict(), name="recorded")) as writer:
             writer.declare(unit_layers(job.model), total_epochs=epochs)
-            return timed(lambda: fit(job, Journal(writer, job), Control(writer.requests)))
+            for name in ("commit", "save_checkpoint", "set_state", "requests"):
+                setattr(writer, name, watch(getattr(writer, name)))
+            copies = {name: getattr(journal_module, name) for name in ("state_arrays", "to_bytes")}
+            for name, act in copies.items():
+                setattr(journal_module, name, watch(act))
+            try:
+                seconds = timed(lambda: fit(job, Journal(writer, job), Control(writer.requests)))
+            finally:
+                for name, act in copies.items():
+                    setattr(journal_module, name, act)
+        shares.append(watch.seconds / epochs / seconds)
+        return seconds
 
     def unrecorded() -> float:
         job = new_job(config)
@@ -173,7 +208,7 @@ def recorded_and_not(folder: str, rounds: int, epochs: int = 2) -> list[tuple[fl
         seconds = {act: act() for act in ((recorded, unrecorded) if turn % 2 else (unrecorded, recorded))}
         found.append((seconds[recorded], seconds[unrecorded]))
     # The first round warms up caches.
-    return found[1:]
+    return found[1:], shares[1:]
 
 
 def large_layer(folder: str, repeats: int = 20) -> tuple[float, float]:
@@ -202,7 +237,7 @@ def main() -> None:
         seconds = compare_loops(data, options.rounds)
         full = mnist_like(60_000, 10_000)
         job_module.load_for = lambda config, progress=None: full
-        pairs = recorded_and_not(folder, rounds=9)
+        pairs, shares = recorded_and_not(folder, rounds=9)
         layer = large_layer(folder)
     for name, times in seconds.items():
         print(f"{name:18} {1000 * min(times):8.1f} ms of CPU an epoch of {options.examples:,} examples, at best")
@@ -221,6 +256,8 @@ def main() -> None:
     best, median = (100 * (one - 1) for one in ratio(recorded, unrecorded))
     words = "recording every epoch against not recording, wall time"
     print(f"{words:64}{'≤ 2%':>12}{best:>+9.2f}%{median:>+9.2f}%")
+    words = "  the training thread's own share of it, best and median round"
+    print(f"{words:64}{'≤ 2%':>12}{100 * min(shares):>9.2f}%{100 * statistics.median(shares):>9.2f}%")
     words = "one 512×4608 layer on the training thread (its CPU time)"
     print(f"{words:64}{'≤ 50 ms':>12}{f'{layer[0]:.0f} ({layer[1]:.0f}) ms':>20}")
 
