@@ -8,8 +8,10 @@ SHOWN = """(() => {
     const found = getComputedStyle(box).color; box.remove(); return found; };
   const curves = Object.fromEntries((document.querySelector(arg).data || []).filter((trace) => trace.line && !trace.fill)
     .map((trace) => [trace.name, written(trace.line.color)]));
-  return [...document.querySelectorAll("#runs-list [data-run]")].map((item) => [item.querySelector(".run-name").textContent,
-    getComputedStyle(item.querySelector(".dot")).backgroundColor, curves[item.querySelector(".run-name").textContent]]);
+  return Object.keys(curves).map((name) => {
+    const item = document.querySelector(`#runs-list [data-run="${name}"]`);
+    return [name, item && getComputedStyle(item.querySelector(".dot")).backgroundColor, curves[name]];
+  });
 })()"""
 
 
@@ -19,8 +21,8 @@ def server(serve, trained):
 
 
 def colours(tab):
-    """Run → colour, once every run's dot and its curve agree."""
-    agree = f"({SHOWN}).length && ({SHOWN}).every(([, dot, curve]) => dot === curve) && ({SHOWN})"
+    """Run → colour, once the dots and the curves of both runs agree."""
+    agree = f"({SHOWN}).length === 2 && ({SHOWN}).every(([, dot, curve]) => dot === curve) && ({SHOWN})"
     return {name: dot for name, dot, _ in tab.until(agree, tab.plot("compare-metric"))}
 
 

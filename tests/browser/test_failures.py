@@ -64,20 +64,23 @@ def test_a_figure_that_cannot_be_drawn_says_so_in_its_place_and_the_others_are_d
     tab.until(f"({DRAWN}).length === arg", len(whole))
 
 
-def test_long_work_tells_how_far_it_is_and_can_be_stopped_and_taken_up_again(tab, server, record):
+def test_long_work_tells_how_far_it_is_and_can_be_stopped_and_taken_up_again(serve, profile, record):
+    server = serve()
     run = record(server, "long", layers=WIDE, total=EPOCHS)
     run.commit(*range(EPOCHS))
     run.close()
-    tab.choose(run.id, "similarity")
-    tab.until(f"/^Computed [1-9][0-9]* of {EPOCHS} epochs/.test(document.querySelector({NOTICE!r}).textContent)")
-    tab.page.get_by_role("button", name="Stop", exact=True).click()
-    tab.until(f"/^Stopped at/.test(document.querySelector({NOTICE!r}).textContent)")
-    stopped = notice(tab)
-    count = int(re.match(rf"Stopped at (\d+) of {EPOCHS} epochs\.", stopped)[1])
-    assert 0 < count < EPOCHS
-    tab.page.wait_for_timeout(1500)
-    assert notice(tab) == stopped
-    tab.page.get_by_role("button", name="Go on").click()
-    tab.until(f"ps.feed('similarity').epochs.length === {EPOCHS}")
-    tab.settled()
-    assert not notice(tab).startswith("Stopped")
+    with profile(server) as new_tab:
+        tab = new_tab()
+        tab.choose(run.id, "similarity")
+        tab.until(f"/^Computed [1-9][0-9]* of {EPOCHS} epochs/.test(document.querySelector({NOTICE!r}).textContent)")
+        tab.page.get_by_role("button", name="Stop", exact=True).click()
+        tab.until(f"/^Stopped at/.test(document.querySelector({NOTICE!r}).textContent)")
+        stopped = notice(tab)
+        count = int(re.match(rf"Stopped at (\d+) of {EPOCHS} epochs\.", stopped)[1])
+        assert 0 < count < EPOCHS
+        tab.page.wait_for_timeout(1500)
+        assert notice(tab) == stopped
+        tab.page.get_by_role("button", name="Go on").click()
+        tab.until(f"ps.feed('similarity').epochs.length === {EPOCHS}")
+        tab.settled()
+        assert not notice(tab).startswith("Stopped")
