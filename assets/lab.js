@@ -211,10 +211,14 @@ window.prunescope = window.prunescope || {};
       tell(now.runs);
     }
     fill();
+    let asked = 0;
     form.addEventListener("change", async (event) => {
+      const mine = ++asked;
       if (event.target === pick) return;
       try {
         const told = await ps.post("/api/experiments/validate", { recipe: recipe().recipe, changes: changes(form, recipe()) });
+        // An answer about what stood here before says nothing about what stands here now.
+        if (mine !== asked) return;
         showProblems(form, recipe(), told.problems, false);
         tell(told.runs);
       } catch (problem) { form.querySelector(".form-problem").textContent = problem.message; }
