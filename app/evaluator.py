@@ -141,11 +141,7 @@ class Evaluator:
                 with contextlib.suppress(OSError):
                     pipe.close()
         for inbox in list(self._waiting.values()):
-            inbox.put(
-                {
-                    "error": f"The process that measures accuracy ended (exit code {code}). Try again: it is started anew."
-                }
-            )
+            inbox.put({"error": f"The process that measures accuracy ended (exit code {code}). Try again: it is started anew."})
 
 
 def _stop_if_abandoned() -> None:

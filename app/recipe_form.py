@@ -74,12 +74,8 @@ def _swept(sweep: Mapping[str, Any]) -> list[dict[str, Any]]:
     grid = "\n".join(f"{name} = {toml_of(values)}" for name, values in sweep.get("grid", {}).items())
     points = "\n".join(toml_of(point).strip("{} ") for point in sweep.get("points", ()))
     return [
-        _field(
-            "sweep.grid", "Swept settings", "lines", grid, "a line each, name = [values]; all combinations are trained"
-        ),
-        _field(
-            "sweep.points", "Points", "lines", points, "a line each, name = value, name = value: what goes together"
-        ),
+        _field("sweep.grid", "Swept settings", "lines", grid, "a line each, name = [values]; all combinations are trained"),
+        _field("sweep.points", "Points", "lines", points, "a line each, name = value, name = value: what goes together"),
     ]
 
 

@@ -69,7 +69,9 @@ class Computed:
 class RowServer:
     """Computes rows on demand and remembers them; safe from many threads."""
 
-    def __init__(self, store: Store, evaluator: Evaluator, keep_bytes: int = KEEP_BYTES, kept: Measured | None = None):
+    def __init__(
+        self, store: Store, evaluator: Evaluator, keep_bytes: int = KEEP_BYTES, kept: Measured | None = None
+    ):
         self.store = store
         self.evaluator = evaluator
         self.kept = kept or Measured(store.root)

@@ -169,7 +169,9 @@ class Recorder:
         if writer is not None and os.getpid() == self._process:
             atexit.unregister(self._close_at_exit)
             if not writer.end(*_ending(error), _CLOSE_SECONDS):
-                self._warn("close", f"the disk has not answered for {_CLOSE_SECONDS:.0f} s: epochs may be lost")
+                self._warn(
+                    "close", f"the disk has not answered for {_CLOSE_SECONDS:.0f} s: epochs may be lost"
+                )
         self._say()
 
     def _close_at_exit(self) -> None:

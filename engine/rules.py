@@ -50,7 +50,9 @@ def check_fits(config: "RunConfig") -> None:
         missing = () if config.download else missing_files(config)
     except (ValueError, OSError) as error:
         raise ConfigError({"data_dir" if config.dataset == "folder" else "dataset": str(error)}) from error
-    problems = {field: problem for field in ("dataset", "model") if (problem := _own_code(getattr(config, field)))}
+    problems = {
+        field: problem for field in ("dataset", "model") if (problem := _own_code(getattr(config, field)))
+    }
     if problem := _device(config):
         problems["device"] = problem
     if missing:
@@ -62,7 +64,9 @@ def check_fits(config: "RunConfig") -> None:
         problems["model"] = f"{config.model} {problem}"
     # Where the loss follows from the model, the model is what has to change.
     if "model" not in problems and config.loss_name == "margin" and facts.n_classes not in (None, 2):
-        problems["loss"] = f"margin is for two classes, and {config.dataset} has {facts.n_classes}: take cross-entropy."
+        problems["loss"] = (
+            f"margin is for two classes, and {config.dataset} has {facts.n_classes}: take cross-entropy."
+        )
     if problems:
         raise ConfigError(problems)
 

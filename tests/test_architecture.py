@@ -68,8 +68,7 @@ def test_the_geometry_sees_arrays_only_no_torch_no_disk_no_clock() -> None:
     away = {"os", "io", "pathlib", "shutil", "tempfile", "time", "datetime", "socket", "subprocess", "sqlite3"}
     found = imports("engine/geometry")
     assert [
-        one
-        for one in found
+        one for one in found
         if not one.module.startswith("prunescope.engine.geometry")
         and one.module != "prunescope.engine"
         and top(one.module) not in allowed | (STANDARD - away)
@@ -90,10 +89,8 @@ def test_a_figure_is_drawn_from_arrays_alone() -> None:
     found = imports("app/figures")
     allowed = STANDARD | {"numpy", "plotly"}
     assert [
-        one
-        for one in found
-        if top(one.module) not in allowed
-        and not one.module.startswith("prunescope.app.figures")
+        one for one in found
+        if top(one.module) not in allowed and not one.module.startswith("prunescope.app.figures")
         and one.module != "prunescope.app"
     ] == []
 
@@ -104,15 +101,8 @@ def test_the_dashboard_starts_without_torch() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [
-        "prunescope.engine",
-        "prunescope.engine.store",
-        "prunescope.engine.config",
-        "prunescope.engine.geometry",
-        "prunescope.engine.launch",
-        "prunescope.app.cli",
-        "prunescope.app.server",
-    ],
+    ["prunescope.engine", "prunescope.engine.store", "prunescope.engine.config", "prunescope.engine.geometry",
+     "prunescope.engine.launch", "prunescope.app.cli", "prunescope.app.server"],
 )
 def test_importing_it_reaches_no_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

@@ -35,12 +35,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns(*SKIPPED))
     for file in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / file, copy)
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))",
-        str(copy / "dist"),
-    ]
+    command = [sys.executable, "-c", "import sys; from setuptools.build_meta import build_wheel; "
+               "print(build_wheel(sys.argv[1]))", str(copy / "dist")]
     (copy / "dist").mkdir()
     built = subprocess.run(command, cwd=copy, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr

@@ -194,13 +194,9 @@ def _list(experiment: Experiment, executor: str, *, as_json: bool) -> int:
         print(f"{cell.key:28} {cell.arm:16} {cell.label}{after}")
     told = [f"{len(cells)} runs"]
     if size:
-        told.append(
-            f"about {size / 1e6:,.0f} MB on the disk" if size < 1e9 else f"about {size / 1e9:,.1f} GB on the disk"
-        )
+        told.append(f"about {size / 1e6:,.0f} MB on the disk" if size < 1e9 else f"about {size / 1e9:,.1f} GB on the disk")
     if seconds:
-        told.append(
-            f"about {duration(seconds)} of computing on one core, {duration(seconds / executor_width(executor))} here"
-        )
+        told.append(f"about {duration(seconds)} of computing on one core, {duration(seconds / executor_width(executor))} here")
     print(", ".join(told))
     return OK
 

@@ -194,9 +194,7 @@ def _looks_ahead(node: Any) -> bool:
 
 def _shares(text: str) -> dict[str, float]:
     """Each layer's own slider, as the page's own holes name it."""
-    return {
-        f"mix:{layer}": float(share) for layer, _, share in (part.rpartition(":") for part in text.split(",")) if layer
-    }
+    return {f"mix:{layer}": float(share) for layer, _, share in (part.rpartition(":") for part in text.split(",")) if layer}
 
 
 def _listed(text: str) -> list[int]:

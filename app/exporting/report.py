@@ -77,9 +77,7 @@ def drawn(store: Store, described: Described) -> Drawn:
 def _removing(store: Store, described: Described) -> tuple[str, list[Shown]]:
     *_, answer = TicketsFeed().look(store, read_view({"exp": described.id}), LIGHT)
     entries = figures_of({"tickets": tickets.layout})
-    shown = [
-        Shown(entries[name].title, " ".join(entries[name].how), figure) for name, figure in answer["figures"].items()
-    ]
+    shown = [Shown(entries[name].title, " ".join(entries[name].how), figure) for name, figure in answer["figures"].items()]
     return answer["texts"]["tickets-finding"], [one for one in shown if one.figure["data"]]
 
 

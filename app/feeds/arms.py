@@ -131,7 +131,9 @@ def series(summary: Summary, quantity: str) -> list[lab.Series]:
     return drawn
 
 
-def _line(axis: Along, groups: Sequence[Group], quantity: str, name: str, arm: str, arms: Sequence[str]) -> lab.Series:
+def _line(
+    axis: Along, groups: Sequence[Group], quantity: str, name: str, arm: str, arms: Sequence[str]
+) -> lab.Series:
     placed = [(axis.place(group), group) for group in groups if quantity in group.values]
     known = sorted(((place, group) for place, group in placed if place is not None), key=lambda pair: pair[0])
     if axis.log:
@@ -162,14 +164,11 @@ def by_level(summary: Summary, arm: str) -> Iterator[tuple[str, list[Line]]]:
     for wanted in dict.fromkeys((DENSE, arm)):
         for group in summary.groups:
             if group.arm == wanted:
-                yield (
-                    group.label,
-                    [
-                        line
-                        for line in summary.lines
-                        if (line.arm, line.level, line.label) == (group.arm, group.level, group.label) and line.attempt
-                    ],
-                )
+                yield group.label, [
+                    line
+                    for line in summary.lines
+                    if (line.arm, line.level, line.label) == (group.arm, group.level, group.label) and line.attempt
+                ]
 
 
 def share_kept(masks: Any, layer: str, units: int) -> np.ndarray | None:

@@ -13,9 +13,7 @@ def merged_runs(pair: Sequence[tuple[Run, str]], layers: Sequence[str]) -> Merge
     if len(pair) < 2:
         return "tick two runs"
     (here, name), (there, other_name) = pair[:2]
-    one, other = (
-        run.weights(layer, float(run.epochs[-1])) for run, layer in zip((here, there), layers[:2], strict=True)
-    )
+    one, other = (run.weights(layer, float(run.epochs[-1])) for run, layer in zip((here, there), layers[:2], strict=True))
     try:
         return merged_units(one, other, (name, other_name))
     except ValueError as error:

@@ -97,9 +97,7 @@ def difference(value: float, name: str) -> str:
 
 def spread_text(sd: float, n: int, name: str) -> str:
     """What stands beside a mean over seeds."""
-    return (
-        "n=1" if n == 1 or not np.isfinite(sd) else f"± {shown(sd, name).removesuffix(' %').removesuffix('°')}, n={n}"
-    )
+    return "n=1" if n == 1 or not np.isfinite(sd) else f"± {shown(sd, name).removesuffix(' %').removesuffix('°')}, n={n}"
 
 
 def readout(page: str, name: str, mean: float, sd: float, n: int, note: str) -> dict[str, str]:

@@ -122,11 +122,7 @@ class TicketsFeed:
             if group.arm != arm or arm == DENSE or place is None:
                 continue
             try:
-                done = [
-                    line.run_id
-                    for line in summary.lines
-                    if (line.arm, line.level, line.state) == (arm, group.level, "done")
-                ]
+                done = [line.run_id for line in summary.lines if (line.arm, line.level, line.state) == (arm, group.level, "done")]
                 overlaps = self._recorded.once(
                     ("overlap", str(store.root), *done),
                     lambda level=group.level: mask_overlap(store, summary.lines, arm, level),

@@ -88,9 +88,7 @@ def with_spread(theme: Theme, series: Sequence[Series], look: Look) -> dict[str,
         mean, sd = np.asarray(one.mean, float), np.nan_to_num(np.asarray(one.sd, float))
         # A band around single runs would have no height, and say something that is not known.
         if sd.any() and not look.x_categories:
-            data += spread(
-                theme, list(mean - sd), list(mean + sd), soft(paint(theme, one.colour), len(series)), x=list(one.x)
-            )
+            data += spread(theme, list(mean - sd), list(mean + sd), soft(paint(theme, one.colour), len(series)), x=list(one.x))
     for one in series:
         data.append(_line(theme, one, look))
     named = [one for one in series if one.labelled]

@@ -12,9 +12,7 @@ from prunescope.app.figures.theme import Theme, label
 LOW = 0.17
 
 
-def line(
-    name: str, x: Any, y: Any, colour: str, *, hover: str = "%{y:.3g}", width: float = 2, **more: Any
-) -> dict[str, Any]:
+def line(name: str, x: Any, y: Any, colour: str, *, hover: str = "%{y:.3g}", width: float = 2, **more: Any) -> dict[str, Any]:
     """One curve; ``dash`` and other trace settings go through ``more``."""
     stroke = {"color": colour, "width": width} | ({"dash": more.pop("dash")} if "dash" in more else {})
     return {

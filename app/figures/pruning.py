@@ -163,8 +163,7 @@ def ablation(theme: Theme, noun: str, n_units: int) -> dict[str, Any]:
             bargap=0.15,
             margin={"l": 52, "r": 16, "t": 22, "b": 30},
             annotations=[
-                label(theme, ref(words, pick="frac", scale=100), theme.muted, **quiet, xanchor=side, xshift=shift)
-                | MARK
+                label(theme, ref(words, pick="frac", scale=100), theme.muted, **quiet, xanchor=side, xshift=shift) | MARK
                 for words, side, shift in (("removed", "right", -6), ("kept", "left", 6))
             ],
             # What is removed is veiled: moving a veil redraws no bar.

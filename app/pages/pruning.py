@@ -90,7 +90,11 @@ def layout() -> html.Section:
             _card("After removal", [html.P(id="pruning-after", className="card-text")], "take", TAKE),
             _card(
                 "Is it redundant?",
-                [html.P("Select, and read the accuracy without them beside as many at random:", className="card-text")],
+                [
+                    html.P(
+                        "Select, and read the accuracy without them beside as many at random:", className="card-text"
+                    )
+                ],
                 "redundant",
                 REDUNDANT,
             ),

@@ -92,7 +92,9 @@ DATASETS: dict[str, DatasetSpec] = {
         packed=("cifar-100-python.tar.gz",),
         mirrors=("https://www.cs.toronto.edu/~kriz/",),
     ),
-    "folder": DatasetSpec(loader="folder:load_folder", help="your own images: a folder with a folder per class"),
+    "folder": DatasetSpec(
+        loader="folder:load_folder", help="your own images: a folder with a folder per class"
+    ),
 }
 
 DATASET_PATTERNS = "module:callable (from the shell only)"

@@ -52,7 +52,9 @@ def _opened(path: Path) -> Image.Image:
         raise ValueError(f"{str(path)!r} is no readable image ({error}): remove it.") from error
 
 
-def _read(what: str, images: Sequence[Labelled], grey: bool, side: int, progress: Progress | None) -> np.ndarray:
+def _read(
+    what: str, images: Sequence[Labelled], grey: bool, side: int, progress: Progress | None
+) -> np.ndarray:
     """Pixels as (n, 1 or 3, side, side) uint8."""
     pixels = np.empty((len(images), 1 if grey else 3, side, side), np.uint8)
     for index, (path, _) in enumerate(images):

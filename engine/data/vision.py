@@ -60,7 +60,9 @@ def _load_cifar(options: LoadOptions, official: Any) -> RawData:
     root = options.data_dir or default_data_dir()
     archive = Archive((official.url,), official.tgz_md5, official.filename, root)
     names = [name for name, _ in official.train_list + official.test_list] + [official.meta["filename"]]
-    train, val = _open(options, official, root, {root / official.base_folder / name: archive for name in names})
+    train, val = _open(
+        options, official, root, {root / official.base_folder / name: archive for name in names}
+    )
     # Stored row by row with the colours last; networks take the colours first.
     return _raw(train, val, lambda data: np.ascontiguousarray(data.transpose(0, 3, 1, 2)))
 

@@ -44,7 +44,9 @@ class Job:
 class Service:
     """Works on open questions in turns."""
 
-    def __init__(self, subjects: Subjects, tell: Callable[[dict[str, Any]], None], inbox: Inbox | None = None):
+    def __init__(
+        self, subjects: Subjects, tell: Callable[[dict[str, Any]], None], inbox: Inbox | None = None
+    ):
         self._subjects = subjects
         self._tell = tell
         self._jobs: dict[int, Job] = {}

@@ -107,10 +107,7 @@ def _recipe(experiment: Experiment) -> str:
     # In TOML what stands below a table's head belongs to it: tables last.
     for name, value in sorted(experiment.to_dict().items(), key=lambda item: isinstance(item[1], Mapping)):
         if isinstance(value, Mapping):
-            lines += [
-                f"\n[{name}]",
-                *(f"{key} = {toml_of(inner)}" for key, inner in value.items() if inner not in ({}, [])),
-            ]
+            lines += [f"\n[{name}]", *(f"{key} = {toml_of(inner)}" for key, inner in value.items() if inner not in ({}, []))]
         elif value:
             lines.append(f"{name} = {toml_of(value)}")
     return "\n".join(lines) + "\n"

@@ -92,7 +92,9 @@ def model_size(
     )
 
 
-def _shape_of(name: str, input_shape: Sequence[int], n_classes: int, width: float, hidden: Sequence[int]) -> Shape:
+def _shape_of(
+    name: str, input_shape: Sequence[int], n_classes: int, width: float, hidden: Sequence[int]
+) -> Shape:
     spec = model_spec(name)
     if problem := spec.accepts(tuple(input_shape)):
         raise ValueError(f"model: {name} {problem}")

@@ -49,22 +49,19 @@ class ModelSpec:
 
 MODELS: dict[str, ModelSpec] = {
     "channels": ModelSpec(
-        builder="plain:channels",
-        stack=(1, 1),
+        builder="plain:channels", stack=(1, 1),
         help="conv 3×3, max-pool, linear: the alignment experiment's net (120 filters)",
         smallest=3,
         hidden=(120,),
         one_hidden=True,
     ),
     "lenet-300-100": ModelSpec(
-        builder="plain:lenet_300_100",
-        stack=(0, 3),
+        builder="plain:lenet_300_100", stack=(0, 3),
         help="two hidden layers of 300 and 100 (266,200 weights on 28×28)",
         inputs="any",
     ),
     "mlp": ModelSpec(
-        builder="plain:mlp",
-        stack=(0, 1),
+        builder="plain:mlp", stack=(0, 1),
         help="hidden linear layers as wide as you say (512 by default)",
         inputs="any",
         hidden=(512,),
@@ -79,20 +76,15 @@ MODELS: dict[str, ModelSpec] = {
     ),
     "vgg11": ModelSpec(builder="stacked:vgg11", stack=(8, 1), help="8 conv layers and one linear layer"),
     "vgg19-bn": ModelSpec(
-        builder="stacked:vgg19_bn",
-        stack=(16, 1),
-        normalises=True,
-        help="16 conv layers with BatchNorm and one linear layer",
+        builder="stacked:vgg19_bn", stack=(16, 1), normalises=True, help="16 conv layers with BatchNorm and one linear layer"
     ),
     "resnet18": ModelSpec(
-        builder="residual:resnet18",
-        stages=(4, 2),
+        builder="residual:resnet18", stages=(4, 2),
         normalises=True,
         help="residual net of 64 to 512 channels, 11 million weights",
     ),
     "resnet20": ModelSpec(
-        builder="residual:resnet20",
-        stages=(3, 3),
+        builder="residual:resnet20", stages=(3, 3),
         normalises=True,
         help="residual net of 16 to 64 channels: the tickets paper's Resnet-18",
     ),
@@ -114,7 +106,9 @@ MODELS: dict[str, ModelSpec] = {
 MODEL_PATTERNS = "wrn-d-k with d = 6n + 4, module:callable (from the shell only)"
 CUSTOM = ModelSpec(builder="own:own_model", help="module:callable", inputs="any")
 _WIDE = re.compile(r"^wrn-(\d{1,3})-(\d{1,2})$")
-_WIDE_SPEC = ModelSpec(builder="residual:wide_resnet", normalises=True, help="wide residual net, depth d, width ×k")
+_WIDE_SPEC = ModelSpec(
+    builder="residual:wide_resnet", normalises=True, help="wide residual net, depth d, width ×k"
+)
 
 
 def wide_resnet_shape(name: str) -> tuple[int, int]:

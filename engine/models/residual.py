@@ -19,7 +19,9 @@ class Block(nn.Module):
         self.bn2 = nn.BatchNorm2d(n_out)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or n_in != n_out:
-            self.shortcut = nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride=stride, bias=False), nn.BatchNorm2d(n_out))
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(n_in, n_out, 1, stride=stride, bias=False), nn.BatchNorm2d(n_out)
+            )
         self.relu2 = nn.ReLU()
 
     def forward(self, inputs: Tensor) -> Tensor:  # (batch, n_in, h, w) → (batch, n_out, h/stride, w/stride)
@@ -98,7 +100,9 @@ def wide_resnet(shape: Shape) -> nn.Module:
     return _with_head(model, channels[-1], shape.n_classes)
 
 
-def _add_stages(model: nn.Sequential, block: type[nn.Module], n_in: int, channels: Sequence[int], blocks: int) -> None:
+def _add_stages(
+    model: nn.Sequential, block: type[nn.Module], n_in: int, channels: Sequence[int], blocks: int
+) -> None:
     """Append the blocks of every stage; each stage but the first halves the image at its start."""
     for stage, n_out in enumerate(channels, start=1):
         for index in range(1, blocks + 1):

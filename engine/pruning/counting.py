@@ -64,7 +64,9 @@ def fast_hits(
     return counts
 
 
-def _doubtful_hits(plan: Plan, inputs: Tensor, targets: Tensor, spans: Sequence[Span], doubtful: Tensor) -> Ints:
+def _doubtful_hits(
+    plan: Plan, inputs: Tensor, targets: Tensor, spans: Sequence[Span], doubtful: Tensor
+) -> Ints:
     """(n_spans,) correct answers among the doubtful (n_spans, examples), evaluated the slow way."""
     columns = doubtful.any(0).nonzero()[:, 0]
     values, doubtful, targets = plan.program.before(inputs[columns]), doubtful[:, columns], targets[columns]
@@ -77,7 +79,9 @@ def _doubtful_hits(plan: Plan, inputs: Tensor, targets: Tensor, spans: Sequence[
     return counts
 
 
-def _hits_in_pairs(plan: Plan, values: Values, targets: Tensor, spans: Sequence[Span], wanted: Tensor) -> Ints:
+def _hits_in_pairs(
+    plan: Plan, values: Values, targets: Tensor, spans: Sequence[Span], wanted: Tensor
+) -> Ints:
     """`slow_hits` for the wanted (n_spans, examples) only: one batch, each example under its own mask."""
     (node,) = plan.channels
     ((source, value),) = values.items()
@@ -111,7 +115,9 @@ def tolerance(plan: Plan, inputs: Tensor, targets: Tensor, spans: Sequence[Span]
     values = plan.program.before(inputs)
     slow = torch.stack([margins_of(plan.program.after(values, plan.masks(*span)), targets) for span in few])
     quick = fast(plan, plan.program.before(quick_layout(plan, inputs)), targets, few)
-    difference = max(float((margins - slow[:, examples]).abs().nan_to_num().max()) for margins, examples in quick)
+    difference = max(
+        float((margins - slow[:, examples]).abs().nan_to_num().max()) for margins, examples in quick
+    )
     return _HEADROOM * difference + 16 * torch.finfo(slow.dtype).eps * float(slow.abs().max())
 
 
@@ -141,7 +147,9 @@ def _with_tail(plan: Plan, outputs_under: _Outputs, passage: Passage | None) -> 
     (node,) = plan.channels
     to_neck, tail = _by_passage(plan, passage) if passage is not None else _by_graph(plan, node)
 
-    def margins(_: Plan, values: Values, targets: Tensor, spans: Sequence[Span]) -> Iterator[tuple[Tensor, Tensor]]:
+    def margins(
+        _: Plan, values: Values, targets: Tensor, spans: Sequence[Span]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         source = values[node.all_input_nodes[0]]
         found: list[Tensor] = [targets] * len(spans)  # every entry is replaced below
         waiting: dict[int, Tensor] = {}
@@ -208,7 +216,9 @@ def _neck(plan: Plan) -> tuple[fx.Node, Program | None]:
     return plan.program.rest[-1], None
 
 
-def _growing_outputs(plan: Plan, node: fx.Node, source: Tensor, spans: Sequence[Span]) -> Iterator[tuple[int, Tensor]]:
+def _growing_outputs(
+    plan: Plan, node: fx.Node, source: Tensor, spans: Sequence[Span]
+) -> Iterator[tuple[int, Tensor]]:
     layer, top = plan.program.modules[node.target], spans[-1][1]
     outputs = without(plan, layer, node, source, top)
     add = contributions(layer, source, plan.program.axis(node), plan.channels[node])
@@ -220,7 +230,9 @@ def _growing_outputs(plan: Plan, node: fx.Node, source: Tensor, spans: Sequence[
         yield position, outputs
 
 
-def _lessened_outputs(plan: Plan, node: fx.Node, source: Tensor, spans: Sequence[Span]) -> Iterator[tuple[int, Tensor]]:
+def _lessened_outputs(
+    plan: Plan, node: fx.Node, source: Tensor, spans: Sequence[Span]
+) -> Iterator[tuple[int, Tensor]]:
     layer = plan.program.modules[node.target]
     whole = in_channels_last(layer(source))
     add = contributions(layer, source, plan.program.axis(node), plan.channels[node])

@@ -167,7 +167,9 @@ _GLOSSES = {
 def _all() -> dict[str, Criterion]:
     found = {}
     for base, (first, quantity, needs, greedy, paper) in _BASES.items():
-        bare = Criterion(name=base, base=base, first=first, quantity=quantity, needs=needs, greedy=greedy, paper=paper)
+        bare = Criterion(
+            name=base, base=base, first=first, quantity=quantity, needs=needs, greedy=greedy, paper=paper
+        )
         found[base] = bare
         if base != "random":
             other = OPPOSITE[first]

@@ -147,7 +147,9 @@ def check_units(layer: str, units: Sequence[int], count: int) -> np.ndarray:
     """(n,) int64 unit indices. Raises PruningError for anything else: floats, strangers, repeats."""
     array = np.asarray(units if len(units) else np.zeros(0, dtype=np.int64))
     if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise PruningError(f"units of {layer!r}: want whole numbers in one row, got {array.dtype} {array.shape}.")
+        raise PruningError(
+            f"units of {layer!r}: want whole numbers in one row, got {array.dtype} {array.shape}."
+        )
     outside = array[(array < 0) | (array >= count)]
     if len(outside):
         raise PruningError(

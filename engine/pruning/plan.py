@@ -49,7 +49,9 @@ class Plan:
         return {node: as_index(self.between(node, low, high), device) for node in self.channels}
 
 
-def make_plan(network: Network, order: Sequence[tuple[str, int]], levels: Sequence[int] | Ints | None = None) -> Plan:
+def make_plan(
+    network: Network, order: Sequence[tuple[str, int]], levels: Sequence[int] | Ints | None = None
+) -> Plan:
     """Resolve an order of (layer, unit). Raises PruningError for strangers, repeats and blocked units."""
     by_layer: dict[str, list[int]] = {}
     for layer, unit in order:
@@ -88,5 +90,7 @@ def _levels(levels: Sequence[int] | Ints | None, steps: int) -> Ints:
     if wanted.ndim != 1 or not len(wanted) or wanted.dtype.kind not in "iu":
         raise PruningError(f"levels: want whole numbers of removed units, got {levels!r}.")
     if wanted.min() < 0 or wanted.max() > steps:
-        raise PruningError(f"levels: {wanted.min()} to {wanted.max()}, but the order removes 0 to {steps} units.")
+        raise PruningError(
+            f"levels: {wanted.min()} to {wanted.max()}, but the order removes 0 to {steps} units."
+        )
     return np.unique(wanted).astype(np.int64)

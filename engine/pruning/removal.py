@@ -13,12 +13,16 @@ from torch import Tensor, nn
 Units = Sequence[int] | Ints
 
 
-def remove_units(model: nn.Module, layer: str, units: Units, *, input_shape: Sequence[int] | None = None) -> nn.Module:
+def remove_units(
+    model: nn.Module, layer: str, units: Units, *, input_shape: Sequence[int] | None = None
+) -> nn.Module:
     """A copy of the model without some units of a layer; see `remove`."""
     return remove(model, {layer: units}, input_shape=input_shape)
 
 
-def remove(model: nn.Module, removed: Mapping[str, Units], *, input_shape: Sequence[int] | None = None) -> nn.Module:
+def remove(
+    model: nn.Module, removed: Mapping[str, Units], *, input_shape: Sequence[int] | None = None
+) -> nn.Module:
     """A physically smaller copy of a model: {layer: units} are gone, with all that belonged to them.
 
     Gone with a unit are its weights and bias, its entry in a BatchNorm (or PReLU, or depthwise

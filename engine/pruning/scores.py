@@ -47,7 +47,9 @@ def rank_weights(
     matrix = _matrix(weights, "weights")
     if wanted.greedy:
         return greedy_order(matrix, wanted.base, largest=wanted.first == "largest")
-    return order_by(unit_quantities(matrix, wanted, initial=initial, n_clusters=n_clusters, seed=seed), wanted)
+    return order_by(
+        unit_quantities(matrix, wanted, initial=initial, n_clusters=n_clusters, seed=seed), wanted
+    )
 
 
 def unit_quantities(
@@ -213,5 +215,7 @@ def _matrix(weights: npt.ArrayLike, name: str) -> Floats:
         raise PruningError(f"{name}: shape {matrix.shape}, expected (units, fan_in), neither of them 0.")
     if not np.isfinite(matrix).all():
         bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
-        raise PruningError(f"{name}: units {bad[:5].tolist()} hold nan or infinity. Choose an epoch before divergence.")
+        raise PruningError(
+            f"{name}: units {bad[:5].tolist()} hold nan or infinity. Choose an epoch before divergence."
+        )
     return matrix

@@ -109,7 +109,9 @@ def stream_global_curve(
     for found in _refine(work, _Pace(patience, start), seed, coarse=True):
         if answer is None or found is not last:
             last = found
-            answer = PartialCurve(work.plan.levels[found.positions], found.correct, found.seen, len(targets), work.path)
+            answer = PartialCurve(
+                work.plan.levels[found.positions], found.correct, found.seen, len(targets), work.path
+            )
         yield answer
 
 

@@ -78,7 +78,9 @@ class _Strip:
 def build_up_in_strips(chain: Chain) -> Fast:
     """Margins at nested spans (0, k), built from the largest k down to the smallest."""
 
-    def margins(plan: Plan, values: Values, targets: Tensor, spans: Sequence[Span]) -> Iterator[tuple[Tensor, Tensor]]:
+    def margins(
+        plan: Plan, values: Values, targets: Tensor, spans: Sequence[Span]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         (node,) = plan.channels
         layer, source = plan.program.modules[node.target], values[node.all_input_nodes[0]]
         top = spans[-1][1]
@@ -189,7 +191,9 @@ def _step(strip: _Strip, position: int, margin: Margin, margins: Tensor) -> int:
     return position - 1
 
 
-def _between(strip: _Strip, position: int, block: int, unsure: Tensor, margin: Margin, margins: Tensor) -> None:
+def _between(
+    strip: _Strip, position: int, block: int, unsure: Tensor, margin: Margin, margins: Tensor
+) -> None:
     """The levels inside a block: settled examples keep their margin, the others are followed, all at once."""
     inside = block - 1
     if not inside:

@@ -123,7 +123,12 @@ def _per_channel(walk: Walk, node: fx.Node, module: nn.Module, value: Value) -> 
     if ids is None:
         walk.block(node, f"{node.target!r} has {size} entries for {len(value.ids)} units")
         return None
-    if not value.spatial and value.between != 0 and isinstance(module, _BATCH_NORMS) and value.between is not None:
+    if (
+        not value.spatial
+        and value.between != 0
+        and isinstance(module, _BATCH_NORMS)
+        and value.between is not None
+    ):
         walk.block(node, f"{node.target!r} does not read them along the channel axis")
         return None
     _pass(walk, node.target, ids)

@@ -150,7 +150,9 @@ def as_units(units: Sequence[int] | Ints, layer: str) -> Ints:
     """(n,) int64 units. Raises PruningError for anything but whole numbers in a row."""
     array = np.asarray(units)
     if array.ndim != 1 or (len(array) and array.dtype.kind not in "iu"):
-        raise PruningError(f"units of {layer!r}: want whole numbers in one row, got {array.dtype} {array.shape}.")
+        raise PruningError(
+            f"units of {layer!r}: want whole numbers in one row, got {array.dtype} {array.shape}."
+        )
     return array.astype(np.int64)
 
 
@@ -167,4 +169,6 @@ def _check_data(inputs: Tensor, targets: Tensor) -> None:
 def _check_classes(targets: Tensor, classes: int) -> None:
     low, high = int(targets.min()), int(targets.max())
     if low < 0 or high >= classes:
-        raise PruningError(f"targets: classes {low} to {high}, but the network has logits for 0 to {classes - 1}.")
+        raise PruningError(
+            f"targets: classes {low} to {high}, but the network has logits for 0 to {classes - 1}."
+        )

@@ -63,7 +63,9 @@ class PlainDisk(diskcache.Disk):  # type: ignore[misc]  # untyped
             raise RunDamaged(f"the database has the key {key!r}, which is not text")
         return key
 
-    def store(self, value: object, read: bool, key: object = None) -> tuple[int, int, str | None, bytes | None]:
+    def store(
+        self, value: object, read: bool, key: object = None
+    ) -> tuple[int, int, str | None, bytes | None]:
         """Small records go into the database, large ones into a file of their own."""
         if not isinstance(value, Record) or read:
             raise StoreError(f"key {key!r}: a {type(value).__name__} cannot be stored, only a record")
@@ -80,7 +82,9 @@ class PlainDisk(diskcache.Disk):  # type: ignore[misc]  # untyped
         if mode == _BINARY and isinstance(filename, str) and files.VALUE_FILE.fullmatch(filename):
             with os.fdopen(files.open_regular(Path(self._directory, filename)), "rb") as file:
                 return file.read()
-        raise RunDamaged(f"the database has a value of mode {mode} in {filename!r}; only plain bytes are read")
+        raise RunDamaged(
+            f"the database has a value of mode {mode} in {filename!r}; only plain bytes are read"
+        )
 
     def remove(self, file_path: str) -> None:
         """Delete a value file; a name that points elsewhere deletes nothing."""
@@ -157,7 +161,9 @@ def check_database(folder: Path) -> None:
         connection.execute("ROLLBACK")
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
-            raise StoreError(f"{folder}: another program keeps the database locked. Close it, then retry.") from None
+            raise StoreError(
+                f"{folder}: another program keeps the database locked. Close it, then retry."
+            ) from None
         raise
     except sqlite3.DatabaseError as error:
         raise RunDamaged(f"{folder.parent.name}: {error}") from None
@@ -169,7 +175,9 @@ def check_companions(folder: Path) -> None:
     """RunDamaged if a file beside the database would make SQLite write or delete elsewhere."""
     for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
         if files.is_irregular(folder / name):
-            raise RunDamaged(f"{folder / name}: not a regular file; a run folder holds no links, pipes or devices")
+            raise RunDamaged(
+                f"{folder / name}: not a regular file; a run folder holds no links, pipes or devices"
+            )
     # This product never has one; a planted one can name any file for SQLite to delete.
     if os.path.lexists(folder / f"{DATABASE}-journal"):
         raise RunDamaged(f"{folder}: has a rollback journal, which no writer of this product leaves")

@@ -55,7 +55,9 @@ def open_regular(path: str | Path, flags: int = os.O_RDONLY) -> int:
         raise
     except OSError as error:
         if is_irregular(path):
-            raise RunDamaged(f"{path}: not a regular file; a run folder holds no links, pipes or devices") from None
+            raise RunDamaged(
+                f"{path}: not a regular file; a run folder holds no links, pipes or devices"
+            ) from None
         raise StoreError(f"{path}: {error.strerror}") from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

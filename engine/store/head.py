@@ -60,18 +60,24 @@ class Head:
         counts = type(head.version) is int and type(head.n_snapshots) is int
         numbers = (head.epoch, head.total_epochs, head.durable_epoch, head.updated)
         texts = isinstance(head.message, str) and head.state in STATES
-        if not (counts and texts and all(value is None or isinstance(value, int | float) for value in numbers)):
+        if not (
+            counts and texts and all(value is None or isinstance(value, int | float) for value in numbers)
+        ):
             raise RunDamaged(f"{what}: head: fields of the wrong type")
         return head
 
 
-def better(best: Mapping[str, Any] | None, metrics: Mapping[str, float], epoch: float) -> dict[str, Any] | None:
+def better(
+    best: Mapping[str, Any] | None, metrics: Mapping[str, float], epoch: float
+) -> dict[str, Any] | None:
     """The best accuracy after one more epoch; the first of equal ones stays.
 
     The metric is the one followed before, else ``val/accuracy``, else the first that ends in ``accuracy``.
     """
     names = [name for name in metrics if name.endswith("accuracy")]
-    followed = best["metric"] if best else "val/accuracy" if "val/accuracy" in names else next(iter(names), None)
+    followed = (
+        best["metric"] if best else "val/accuracy" if "val/accuracy" in names else next(iter(names), None)
+    )
     value = metrics.get(followed) if followed else None
     if value is None or value != value or (best and value <= best["value"]):
         return dict(best) if best else None

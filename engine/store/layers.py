@@ -43,11 +43,17 @@ class LayerInfo:
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(int(size) for size in self.shape))
         if self.units < 1 or self.fan_in < 1:
-            raise StoreError(f"layer {self.name!r}: {self.units} units of {self.fan_in} weights; need 1 or more")
+            raise StoreError(
+                f"layer {self.name!r}: {self.units} units of {self.fan_in} weights; need 1 or more"
+            )
         if not self.shape or self.shape[0] != self.units or prod(self.shape) != self.units * self.fan_in:
-            raise StoreError(f"layer {self.name!r}: shape {self.shape} is not {self.units} units × {self.fan_in}")
+            raise StoreError(
+                f"layer {self.name!r}: shape {self.shape} is not {self.units} units × {self.fan_in}"
+            )
         if self.dtype not in RECORD_DTYPES:
-            raise StoreError(f"layer {self.name!r}: dtype {self.dtype!r}; choose from {', '.join(RECORD_DTYPES)}")
+            raise StoreError(
+                f"layer {self.name!r}: dtype {self.dtype!r}; choose from {', '.join(RECORD_DTYPES)}"
+            )
 
     @property
     def weight_name(self) -> str:

@@ -64,7 +64,9 @@ class Ledger:
         try:
             return act()
         except diskcache.Timeout:
-            raise StoreError(f"{self._path.name}: cannot {what}: another program locks the database") from None
+            raise StoreError(
+                f"{self._path.name}: cannot {what}: another program locks the database"
+            ) from None
         except (OSError, sqlite3.Error) as error:
             if not is_full(error, self._path):
                 raise StoreError(f"{self._path.name}: cannot {what}: {error}") from error

@@ -41,7 +41,9 @@ def write(folder: Path, manifest: Manifest) -> None:
         body = json.dumps(vars(manifest), sort_keys=True)
     except (TypeError, ValueError) as error:
         raise StoreError(f"config: {error}; give numbers, text, lists and dicts only") from None
-    text = json.dumps({"format": FORMAT, "crc32": zlib.crc32(body.encode()), "run": json.loads(body)}, indent=1)
+    text = json.dumps(
+        {"format": FORMAT, "crc32": zlib.crc32(body.encode()), "run": json.loads(body)}, indent=1
+    )
     files.replace(folder / FILE, [text.encode()])
 
 

@@ -33,7 +33,9 @@ HEADER_SIZE, TRAILER_SIZE = _HEADER.size, _TRAILER.size
 OVERHEAD = HEADER_SIZE + TRAILER_SIZE
 
 # Numbers only: an object dtype would bring pickle back.
-_DTYPES = frozenset(["<f2", "<f4", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "|b1", "<c8", "<c16"])
+_DTYPES = frozenset(
+    ["<f2", "<f4", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "|b1", "<c8", "<c16"]
+)
 
 Buffer = bytes | bytearray | memoryview
 
@@ -80,7 +82,9 @@ def check(head: Buffer, payload: Sequence[Buffer], tail: Buffer, expected: Heade
         Naming `what`, and how it differs.
     """
     if header_of(head, what) != expected:
-        raise RunDamaged(f"{what}: holds {header_of(head, what)} where {expected} belongs; it was swapped or altered")
+        raise RunDamaged(
+            f"{what}: holds {header_of(head, what)} where {expected} belongs; it was swapped or altered"
+        )
     magic, crc, size = _TRAILER.unpack(tail)
     actual = crc32(head)
     for part in payload:
@@ -95,7 +99,9 @@ def header_of(head: Buffer, what: str) -> Header:
     if magic != _MAGIC or zero != 0:
         raise RunDamaged(f"{what}: does not begin as a record of this product")
     if version != _VERSION:
-        raise RunDamaged(f"{what}: record version {version}; this release reads {_VERSION}. Update prunescope.")
+        raise RunDamaged(
+            f"{what}: record version {version}; this release reads {_VERSION}. Update prunescope."
+        )
     return Header(content, *rest)
 
 
@@ -194,7 +200,9 @@ def pack_bundle(arrays: Mapping[str, NDArray[Any]], epoch: int, order: Sequence[
         # Not ascontiguousarray: that turns 0-d into 1-d.
         little = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
         if little.dtype.str not in _DTYPES:
-            raise StoreError(f"tensor {name!r}: dtype {array.dtype} is not a number type; convert it to float32")
+            raise StoreError(
+                f"tensor {name!r}: dtype {array.dtype} is not a number type; convert it to float32"
+            )
         entries.append([name, little.dtype.str, list(little.shape)])
         blobs.append(little.tobytes())
     text = json.dumps({"arrays": entries, "order": list(order)}).encode()
@@ -210,7 +218,11 @@ def unpack_bundle(data: Buffer, what: str, epoch: int) -> tuple[dict[str, NDArra
         directory = json.loads(bytes(payload[8:end]))
         arrays, start = {}, end
         for name, dtype, shape in directory["arrays"]:
-            if dtype not in _DTYPES or not isinstance(name, str) or any(type(n) is not int or n < 0 for n in shape):
+            if (
+                dtype not in _DTYPES
+                or not isinstance(name, str)
+                or any(type(n) is not int or n < 0 for n in shape)
+            ):
                 raise ValueError(f"array {name!r} of {dtype!r} {shape!r}")
             size = np.dtype(dtype).itemsize
             for n in shape:  # Python integers: a product in int64 could wrap to something small

@@ -155,7 +155,9 @@ class Run:
 
     def arrays(self, epoch: float) -> dict[str, NDArray[Any]]:
         """Every tensor of the model at one epoch, by its name in the state dict."""
-        return self._reporting(lambda: snapshots.read_all(self._database, self._declaration()[0], self._key(epoch)))
+        return self._reporting(
+            lambda: snapshots.read_all(self._database, self._declaration()[0], self._key(epoch))
+        )
 
     def state_dict(self, epoch: float) -> "dict[str, torch.Tensor]":
         """The model's state dict at one epoch, ready for ``load_state_dict``."""
@@ -231,7 +233,9 @@ class Run:
                     self._rows.append((epoch, records.unpack_json(data, what, epoch)))
                 self._epochs = _frozen([keys.key_epoch(epoch) for epoch, _ in self._rows])
                 if len(self._rows) < head.n_snapshots:
-                    raise RunDamaged(f"{self.id}: {head.n_snapshots} snapshots committed, {len(self._rows)} found")
+                    raise RunDamaged(
+                        f"{self.id}: {head.n_snapshots} snapshots committed, {len(self._rows)} found"
+                    )
             return self._epochs
 
     def _declaration(self) -> Declaration:

@@ -10,7 +10,9 @@ from collections.abc import Iterable
 import diskcache
 from prunescope.engine.store.errors import RunDamaged
 
-_TRIGGER = "CREATE TRIGGER Settings_{} AFTER {} ON Cache FOR EACH ROW BEGIN UPDATE Settings SET value = value {} END"
+_TRIGGER = (
+    "CREATE TRIGGER Settings_{} AFTER {} ON Cache FOR EACH ROW BEGIN UPDATE Settings SET value = value {} END"
+)
 
 REQUIRED = frozenset(
     {
@@ -53,7 +55,9 @@ def check_schema(connection: sqlite3.Connection, what: str) -> None:
 def check_settings(connection: sqlite3.Connection, what: str) -> None:
     """RunDamaged if a setting is unknown or of another type: diskcache would build PRAGMAs from it."""
     for key, value in connection.execute("SELECT key, value FROM Settings"):
-        known = (key in NUMBERS and type(value) is int) or (key in TEXTS and str(value).replace("-", "").isalpha())
+        known = (key in NUMBERS and type(value) is int) or (
+            key in TEXTS and str(value).replace("-", "").isalpha()
+        )
         if not known:
             raise RunDamaged(f"{what}: the database has the unknown setting {key!r} = {str(value)[:60]!r}")
 

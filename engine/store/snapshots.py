@@ -30,7 +30,9 @@ def read_rows(database: Database, layer: LayerInfo, index: int, epochs: Sequence
     wanted = [keys.weights_key(index, epoch) for epoch in epochs]
     present = {key for key, *_ in found}
     if [key for key, *_ in found] != wanted:
-        missing = next((epoch for epoch, key in zip(epochs, wanted, strict=True) if key not in present), epochs[0])
+        missing = next(
+            (epoch for epoch, key in zip(epochs, wanted, strict=True) if key not in present), epochs[0]
+        )
         raise RunDamaged(f"{_what(database, layer, missing)} is missing")
     shape = (layer.units, layer.fan_in)
     size = records.rows_size(layer.dtype, shape)
@@ -121,11 +123,15 @@ def _source(database: Database, value: Value, size: int, what: str) -> bytes | V
         source = value_bytes(database, value, what)
         found = len(source)
     if found != size:
-        raise RunDamaged(f"{what}: {found} bytes where {size} belong; it is cut or not a snapshot of this layer")
+        raise RunDamaged(
+            f"{what}: {found} bytes where {size} belong; it is cut or not a snapshot of this layer"
+        )
     return source
 
 
-def _read_into(out: NDArray[np.float32], source: bytes | ValueFile, header: records.Header, what: str) -> None:
+def _read_into(
+    out: NDArray[np.float32], source: bytes | ValueFile, header: records.Header, what: str
+) -> None:
     """Read one record into ``out``, shape (units, fan_in), and check it."""
     head, tail = bytearray(records.HEADER_SIZE), bytearray(records.TRAILER_SIZE)
     size = len(source) if isinstance(source, bytes) else source.size

@@ -93,7 +93,9 @@ class Store:
             raise StoreError(f"run id {run_id!r}: use a-z, 0-9, '.', '_' and '-', at most 64 characters")
         files.refuse_network(self.root)
         shown = manifest.clean_name(name or "") or run_id or "run"
-        described = manifest.Manifest(name=shown, kind=kind, created=time.time(), parent=parent, config=dict(config))
+        described = manifest.Manifest(
+            name=shown, kind=kind, created=time.time(), parent=parent, config=dict(config)
+        )
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             aside = self.root / f".new-{secrets.token_hex(8)}"

@@ -80,7 +80,9 @@ class RunWriter:
             if error is not None and self.head.state in ("queued", "running", "paused"):
                 stopped = isinstance(error, KeyboardInterrupt)
                 with suppress(StoreError):
-                    self.set_state(*(("stopped",) if stopped else ("failed", f"{type(error).__name__}: {error}")))
+                    self.set_state(
+                        *(("stopped",) if stopped else ("failed", f"{type(error).__name__}: {error}"))
+                    )
         finally:
             self.close()
 

@@ -85,7 +85,9 @@ PARTS: dict[str, Part] = {
         lambda job: dict(job.model.named_buffers()),
         lambda job, saved: _copy_into(dict(job.model.named_buffers()), saved),
     ),
-    "optimizer": Part(lambda job: job.optimizer.state_dict(), lambda job, saved: job.optimizer.load_state_dict(saved)),
+    "optimizer": Part(
+        lambda job: job.optimizer.state_dict(), lambda job, saved: job.optimizer.load_state_dict(saved)
+    ),
     # The learning rate is a function of the step, so the step is the whole state of the schedule.
     "schedule": Part(lambda job: job.step, _restore_schedule),
     "order": Part(lambda job: job.order.state, lambda job, saved: job.order.begin(saved)),

@@ -56,4 +56,6 @@ def objective(config: RunConfig) -> Objective:
             loss=lambda outputs, targets: margin_loss(outputs, targets, config.margin),
             correct=lambda outputs, targets: (net_output(outputs) > 0) == (targets == 1),
         )
-    return Objective(loss=functional.cross_entropy, correct=lambda outputs, targets: outputs.argmax(1) == targets)
+    return Objective(
+        loss=functional.cross_entropy, correct=lambda outputs, targets: outputs.argmax(1) == targets
+    )

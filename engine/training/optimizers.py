@@ -26,11 +26,15 @@ def _sgd(parameters: Sequence[Parameter], config: RunConfig) -> torch.optim.Opti
 
 
 def _adam(parameters: Sequence[Parameter], config: RunConfig) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=_is_fused(parameters))
+    return torch.optim.Adam(
+        parameters, lr=config.lr, weight_decay=config.weight_decay, fused=_is_fused(parameters)
+    )
 
 
 def _adamw(parameters: Sequence[Parameter], config: RunConfig) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=_is_fused(parameters))
+    return torch.optim.AdamW(
+        parameters, lr=config.lr, weight_decay=config.weight_decay, fused=_is_fused(parameters)
+    )
 
 
 OPTIMIZERS: dict[str, Callable[[Sequence[Parameter], RunConfig], torch.optim.Optimizer]] = {

@@ -95,7 +95,9 @@ def work(
             begin_from(job, start)
             saved = writer.load_checkpoint()
             saved_by = torch.__version__ if saved is None else from_bytes(job, saved[1])
-            layers = [replace(layer, dtype=config.record_dtype) for layer in unit_layers(job.model, config.layers)]
+            layers = [
+                replace(layer, dtype=config.record_dtype) for layer in unit_layers(job.model, config.layers)
+            ]
             writer.declare(layers, total_epochs=config.epochs, meta=describe(job))
             writer.set_state("running", other_version(saved_by))
             finished = fit(job, Journal(writer, job, on_epoch, keep=start.keep), control)

@@ -24,6 +24,8 @@ TOKEN = "a-token-that-only-the-tests-know"
 LAYER = LayerInfo(name="fc1", kind="linear", units=4, fan_in=3, shape=(4, 3))
 
 
+
+
 def _refuse_strangers(event: str, arguments: tuple[Any, ...]) -> None:
     """Fail whatever reaches for another machine: the dashboard and its tests never do."""
     if event == "socket.connect" and isinstance(arguments[1], tuple):

@@ -13,7 +13,7 @@ from prunescope.engine.config import field_specs
 from prunescope.engine.data import DATASETS
 from prunescope.engine.store import Store
 
-NASTY = "<script>alert(1)</script>\"'&\u2028"
+NASTY = '<script>alert(1)</script>"\'&\u2028'
 
 
 def test_data_that_are_out_of_reach_are_refused_at_the_start_beside_their_field(
@@ -142,7 +142,9 @@ def test_a_model_that_does_not_fit_the_data_is_a_problem_of_the_model_field(owne
 
 
 @pytest.mark.parametrize("field", ["dataset", "model"])
-def test_code_of_the_users_own_cannot_be_named_from_the_browser(owner: FlaskClient, store: Store, field: str) -> None:
+def test_code_of_the_users_own_cannot_be_named_from_the_browser(
+    owner: FlaskClient, store: Store, field: str
+) -> None:
     answer = owner.post("/api/runs", json={"config": {field: "os:system"}})
     assert answer.status_code == 422
     assert "command line" in answer.json["problems"][field]
@@ -156,7 +158,9 @@ def test_a_start_without_settings_is_refused(owner: FlaskClient, store: Store, b
 
 
 def test_a_start_makes_the_run_that_was_asked_for(owner: FlaskClient, store: Store, monkeypatch) -> None:
-    monkeypatch.setattr(api, "launch", lambda store, config: store.create_run(config.to_dict(), name=config.title))
+    monkeypatch.setattr(
+        api, "launch", lambda store, config: store.create_run(config.to_dict(), name=config.title)
+    )
     answer = owner.post("/api/runs", json={"config": {"name": "mine", "epochs": 3}})
     assert answer.status_code == 201
     assert answer.json == {"run": "mine"}

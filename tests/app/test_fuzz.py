@@ -41,32 +41,8 @@ callbacks = values | st.fixed_dictionaries(
     },
 )
 paths = st.text(max_size=40) | st.lists(
-    st.sampled_from(
-        [
-            "api",
-            "runs",
-            "live",
-            "one",
-            "..",
-            ".",
-            "",
-            "assets",
-            "_dash-component-suites",
-            "dash",
-            "control",
-            "%2e%2e",
-            "%00",
-            "\\",
-            "~",
-            "etc",
-            "passwd",
-            "rows",
-            "poll",
-            "_dash-layout",
-            "js",
-            ".css",
-        ]
-    ),
+    st.sampled_from(["api", "runs", "live", "one", "..", ".", "", "assets", "_dash-component-suites", "dash", "control",
+                     "%2e%2e", "%00", "\\", "~", "etc", "passwd", "rows", "poll", "_dash-layout", "js", ".css"]),
     max_size=7,
 ).map("/".join)
 # What Hypothesis would call slow here is the machine, shared with other work.
@@ -127,36 +103,17 @@ def test_no_bytes_make_the_server_fail(fuzzed: FlaskClient, body: bytes) -> None
 @given(path=paths, query=st.text(max_size=30))
 def test_no_address_makes_the_server_fail(fuzzed: FlaskClient, path: str, query: str) -> None:
     # Written into the environment as a server does: the test client would tidy the address first.
-    raw = {
-        name: text.encode("utf-8", "surrogatepass").decode("latin-1")
-        for name, text in (("PATH_INFO", f"/{path}"), ("QUERY_STRING", query))
-    }
+    raw = {name: text.encode("utf-8", "surrogatepass").decode("latin-1") for name, text in
+           (("PATH_INFO", f"/{path}"), ("QUERY_STRING", query))}
     body, status, _ = run_wsgi_app(fuzzed.application, create_environ("/") | raw)
     assert int(status[:3]) < 500
     getattr(body, "close", lambda: None)()
 
 
 @some
-@given(
-    st.dictionaries(
-        st.sampled_from(
-            [
-                "Host",
-                "Origin",
-                "Cookie",
-                "Authorization",
-                "Sec-Fetch-Site",
-                "Accept",
-                "Content-Type",
-                "If-None-Match",
-                "Accept-Encoding",
-                "Range",
-            ]
-        ),
-        st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=30),
-        max_size=4,
-    )
-)
+@given(st.dictionaries(st.sampled_from(["Host", "Origin", "Cookie", "Authorization", "Sec-Fetch-Site", "Accept",
+                                        "Content-Type", "If-None-Match", "Accept-Encoding", "Range"]),
+                       st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=30), max_size=4))
 def test_no_header_makes_the_server_fail(fuzzed: FlaskClient, headers: dict[str, str]) -> None:
     for path, method in (("/", "GET"), ("/api/runs", "GET"), ("/api/runs", "POST")):
         body = b"{}" if method == "POST" else None

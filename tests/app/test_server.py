@@ -75,22 +75,11 @@ def test_what_a_page_sends_is_a_callback(body: dict) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"output": "absent.children"},
-        {"output": None},
-        {"output": ["out.children"]},
-        {"inputs": None},
-        {"inputs": []},
-        {"inputs": [3]},
-        {"inputs": [[]]},
-        {"inputs": [{"id": "other", "property": "value"}]},
-        {"inputs": [{"id": "in", "property": "other"}]},
-        {"inputs": [{"id": {}, "property": "value"}]},
-        {"state": []},
-        {"state": {}},
-        {"outputs": []},
-        {"outputs": {"id": "x", "property": "children"}},
-        {"changedPropIds": 3},
-        {"changedPropIds": [3]},
+        {"output": "absent.children"}, {"output": None}, {"output": ["out.children"]}, {"inputs": None},
+        {"inputs": []}, {"inputs": [3]}, {"inputs": [[]]}, {"inputs": [{"id": "other", "property": "value"}]},
+        {"inputs": [{"id": "in", "property": "other"}]}, {"inputs": [{"id": {}, "property": "value"}]},
+        {"state": []}, {"state": {}}, {"outputs": []}, {"outputs": {"id": "x", "property": "children"}},
+        {"changedPropIds": 3}, {"changedPropIds": [3]},
     ],
 )
 def test_what_no_page_sends_is_none(change: dict) -> None:
@@ -98,11 +87,8 @@ def test_what_no_page_sends_is_none(change: dict) -> None:
 
 
 def test_a_callback_that_runs_in_the_browser_is_none_of_the_servers() -> None:
-    body = {
-        "output": "client.x",
-        "outputs": {"id": "client", "property": "x"},
-        "inputs": [{"id": "in", "property": "value"}],
-    }
+    body = {"output": "client.x", "outputs": {"id": "client", "property": "x"},
+            "inputs": [{"id": "in", "property": "value"}]}
     assert not well_formed(body, callbacks())
 
 
@@ -149,14 +135,8 @@ def test_invented_fingerprints_do_not_fill_the_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        "/_dash-component-suites/nothing/x.js",
-        "/_dash-component-suites/dash/../dash.py",
-        "/assets/absent.css",
-        "/assets/../server.py",
-        "/assets/%2e%2e/server.py",
-    ],
+    "path", ["/_dash-component-suites/nothing/x.js", "/_dash-component-suites/dash/../dash.py", "/assets/absent.css",
+             "/assets/../server.py", "/assets/%2e%2e/server.py"]
 )
 def test_a_file_that_is_none_of_the_pages_is_404(client, path: str) -> None:
     answer = client.get(path)

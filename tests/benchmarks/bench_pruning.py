@@ -98,7 +98,9 @@ def correct(model: nn.Module, inputs: Tensor, targets: Tensor, batch: int) -> in
     return sum(int((model(x).argmax(1) == y).sum()) for x, y in parts)
 
 
-def naive(model: nn.Module, layer: str, order: np.ndarray, inputs: Tensor, targets: Tensor, batch: int) -> list[int]:
+def naive(
+    model: nn.Module, layer: str, order: np.ndarray, inputs: Tensor, targets: Tensor, batch: int
+) -> list[int]:
     twin = copy.deepcopy(model)
     module = twin.get_submodule(layer)
     counts = [correct(twin, inputs, targets, batch)]

@@ -25,12 +25,7 @@ from prunescope.engine.pruning.criteria import CRITERIA
 from prunescope.engine.store import Store
 
 # Nets that take long enough to train that the queue outlasts the measurement.
-QUEUE = (
-    "run.epochs=2000",
-    "run.snapshot_every=1",
-    "sweep.measures=[]",
-    "sweep.grid={hidden=[[300],[301],[302],[303]]}",
-)
+QUEUE = ("run.epochs=2000", "run.snapshot_every=1", "sweep.measures=[]", "sweep.grid={hidden=[[300],[301],[302],[303]]}")
 CLUSTERS = range(2, 13)
 SLIDER_MS, ANSWER_MS = 50, 300
 GIVE_UP_SECONDS = 120.0
@@ -71,11 +66,7 @@ def main() -> int:
     return 0
 
 
-TABLE = {
-    "slider → paint": f"≤ {SLIDER_MS} ms",
-    "first answer, new criterion": f"≤ {ANSWER_MS} ms",
-    "rows of another k": "",
-}
+TABLE = {"slider → paint": f"≤ {SLIDER_MS} ms", "first answer, new criterion": f"≤ {ANSWER_MS} ms", "rows of another k": ""}
 
 
 def used(page: Any, url: str, run_id: str) -> dict[str, list[float]]:

@@ -21,7 +21,9 @@ ROUNDS = 7
 def main() -> int:
     """Run all measurements and print them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds a measurement (default %(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, default=ROUNDS, help="rounds a measurement (default %(default)s)"
+    )
     rounds = parser.parse_args().rounds
     print(f"{'what':52} {'against':34} {'to reach':>10} {'measured':>12}")
     with tempfile.TemporaryDirectory() as folder:
@@ -147,7 +149,9 @@ def recorder(folder: Path, rounds: int) -> None:
     )
 
     # Wall time of two loops differs by more than 2 % on a busy machine; the CPU time of recording does not.
-    small = torch.nn.Sequential(torch.nn.Linear(784, 300), torch.nn.Linear(300, 100), torch.nn.Linear(100, 10))
+    small = torch.nn.Sequential(
+        torch.nn.Linear(784, 300), torch.nn.Linear(300, 100), torch.nn.Linear(100, 10)
+    )
     kept = Recorder(folder / "recorder", model=small, name="cpu")
     start = time.process_time()
     for epoch in range(1, 101):

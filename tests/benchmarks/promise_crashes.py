@@ -120,9 +120,7 @@ def kills(store: Store, full: bool) -> None:
         slow = max(slow, time.monotonic() - begun)
         missing, halves = lost_and_torn(store, run_id, acknowledged, since)
         lost, torn = lost + missing, torn + halves
-        progress(
-            f"{trial + 1} of {trials} kills: {lost} lost, {torn} torn of {acknowledged + 1}, {seen['polls']} polls"
-        )
+        progress(f"{trial + 1} of {trials} kills: {lost} lost, {torn} torn of {acknowledged + 1}, {seen['polls']} polls")
     stop.set()
     watcher.join()
     store.writer(run_id).close()
@@ -232,7 +230,9 @@ def stopped_holder(store: Store, full: bool) -> None:
     run_id, process = committing(store)
     process.send_signal(signal.SIGSTOP)
     stopped = time.monotonic()
-    worst = slowest(lambda: store.writer(run_id), lambda: store.delete(run_id), lambda: store.run(run_id).verify())
+    worst = slowest(
+        lambda: store.writer(run_id), lambda: store.delete(run_id), lambda: store.run(run_id).verify()
+    )
     while store.run(run_id).status != "not responding" and time.monotonic() - stopped < 20:
         time.sleep(0.05)
     late = time.monotonic() - stopped

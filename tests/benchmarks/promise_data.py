@@ -26,7 +26,9 @@ def damage(store: Store, full: bool) -> None:
     with store.writer(run_id) as writer:
         writer.declare([LAYER], total_epochs=None)
         for epoch in range(20):
-            writer.commit(epoch, {"fc.weight": np.random.default_rng(epoch).random((100, 120), np.float32)}, {})
+            writer.commit(
+                epoch, {"fc.weight": np.random.default_rng(epoch).random((100, 120), np.float32)}, {}
+            )
     run, generator = store.run(run_id), random.Random(0)
     names = run._database.select("SELECT filename FROM Cache WHERE key LIKE 'w/%' ORDER BY key")
     paths = [run.path / "store" / name for (name,) in names]

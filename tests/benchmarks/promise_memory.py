@@ -52,17 +52,7 @@ def large_run(store: Store, size: float) -> str:
 def start(store: Store) -> tuple[subprocess.Popen[bytes], str]:
     """A dashboard over this store, and its address."""
     log = store.root / "server.txt"
-    command = [
-        sys.executable,
-        "-m",
-        "prunescope.app.cli",
-        "ui",
-        "--no-open",
-        "--port",
-        "0",
-        "--logdir",
-        str(store.root),
-    ]
+    command = [sys.executable, "-m", "prunescope.app.cli", "ui", "--no-open", "--port", "0", "--logdir", str(store.root)]
     with log.open("wb") as sink:
         server = subprocess.Popen(command, stdout=sink, stderr=sink)
     while not (found := re.search(r"Prunescope on (http://[^/\s]+)", log.read_text(errors="replace"))):

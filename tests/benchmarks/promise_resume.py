@@ -153,12 +153,7 @@ def resume(store: Store, full: bool) -> None:
     row("resume bit-exact", f"{count} trials", f"{equal} equal after {tally.kills} kills", equal == count)
     whole = count - len(tally.other_snapshots)
     row("trajectory after crashes equals the uninterrupted one", f"{count} trials", f"{whole} equal", whole == count)
-    row(
-        "no snapshot of a training seen in half",
-        "0",
-        f"{len(tally.halves)} in {sum(tally.polls):,} polls",
-        not tally.halves,
-    )
+    row("no snapshot of a training seen in half", "0", f"{len(tally.halves)} in {sum(tally.polls):,} polls", not tally.halves)
     slow = max(tally.seconds_to_state)
     row("right state after a kill of the trainer", "≤ 6 s", f"{slow:.2f} s at worst", slow <= LIMIT)
     for problem in tally.other_states + tally.other_snapshots + tally.halves:

@@ -53,12 +53,7 @@ def fuzz(store: Store, full: bool) -> None:
 def removal(store: Store, full: bool) -> None:
     """A masked network is the deleted one."""
     count, last = passed("tests/engine/pruning/test_removal.py", **({"EVERY_LAYER": "1"} if full else {}))
-    row(
-        f"masking is removal: {'every layer' if full else 'some layers'} of each network",
-        "|Δlogit| ≤ 1e-5",
-        last,
-        count > 0,
-    )
+    row(f"masking is removal: {'every layer' if full else 'some layers'} of each network", "|Δlogit| ≤ 1e-5", last, count > 0)
 
 
 ablation = proved(

@@ -23,9 +23,7 @@ WANTED = """(() => { const f = ps.feed('pruning'), full = document.querySelector
     const [x, y] = ['share', 'main'].map(n => f.columns.get(n).row(0)), i = ps.pickedIndex(ps.view().frac / 100, x.length);
     return [full.xaxis._offset + full.xaxis.d2p(x[i]), full.yaxis._offset + full.yaxis.d2p(y[i])]; })()"""
 FINDING = "document.getElementById('pruning-finding').textContent"
-SETTLED = (
-    "ps.pageFeeds(document.getElementById('page-pruning')).every(n => { const f = ps.feed(n); return f && f.done; })"
-)
+SETTLED = "ps.pageFeeds(document.getElementById('page-pruning')).every(n => { const f = ps.feed(n); return f && f.done; })"
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +145,7 @@ def test_units_chosen_with_a_lasso_are_priced_survive_pages_and_reload_and_can_b
     assert 3 <= len(chosen.split(",")) <= 12
     lines = page.locator("#selection-lines")
     exact.until("/without them: [0-9.]+\\s%\\s±\\s/.test(document.getElementById('selection-lines').textContent)")
-    exact.until(
-        "/at random: [0-9.]+\\s%\\s±\\s[0-9.]+, 5 draws/.test(document.getElementById('selection-lines').textContent)"
-    )
+    exact.until("/at random: [0-9.]+\\s%\\s±\\s[0-9.]+, 5 draws/.test(document.getElementById('selection-lines').textContent)")
     exact.until("ps.feed('selection').done")
     price = lines.text_content()
     exact.until("location.search.includes('sel=')")

@@ -62,7 +62,9 @@ def test_pause_resume_and_stop_through_the_run_folder(store, start, wait_for):
     assert "resume continues there" in run.head.message
 
 
-def test_a_signal_ends_a_paused_run_cleanly_and_resuming_ends_in_the_same_bits(store, start, wait_for, assert_same_run):
+def test_a_signal_ends_a_paused_run_cleanly_and_resuming_ends_in_the_same_bits(
+    store, start, wait_for, assert_same_run
+):
     config = SLOW | {"epochs": 15}
     run, process = start(config)
     wait_for(lambda: len(run.epochs) > 1)
@@ -100,7 +102,9 @@ def test_a_run_killed_before_it_began_is_seen_as_interrupted_and_starts_over(sta
     assert run.epochs.tolist() == [0, 1, 2, 3]
 
 
-def test_killed_at_random_moments_and_resumed_equals_the_uninterrupted_run(store, start, wait_for, assert_same_run):
+def test_killed_at_random_moments_and_resumed_equals_the_uninterrupted_run(
+    store, start, wait_for, assert_same_run
+):
     """A reader polls all the while and must never see a snapshot in half."""
     config = {
         "model": "conv2", "width": 0.0625, "epochs": 25, "threads": 1, "train_examples": 256,

@@ -18,7 +18,9 @@ def test_features_and_classifier_collapse_together(digits):
     torch.manual_seed(0)
     body = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU())
     head = nn.Linear(64, 10)
-    optimizer = torch.optim.SGD([*body.parameters(), *head.parameters()], lr=0.1, momentum=0.9, weight_decay=5e-4)
+    optimizer = torch.optim.SGD(
+        [*body.parameters(), *head.parameters()], lr=0.1, momentum=0.9, weight_decay=5e-4
+    )
 
     def measure():
         with torch.no_grad():

@@ -193,7 +193,6 @@ def other():
 number = 3
 """
 
-
 @pytest.fixture
 def checkpoints(tmp_path: Path, monkeypatch) -> Path:
     torch = pytest.importorskip("torch")

@@ -76,16 +76,11 @@ def test_a_failed_run_is_exit_code_1_and_retry_queues_it_again(shell, monkeypatc
         (["tickets", "--recipe", "digits-width"], "prunescope sweep --recipe digits-width"),
         (["tickets", "--recipe", "digits-lenet", "--executor", "slurm:"], "not supported"),
         (["experiments", "show", "none"], "no experiment 'none'"),
-        (
-            ["tickets", "--recipe", "digits-lenet", "--set=tickets.rewind=epoch", "--set=tickets.rewind_at=16"],
-            "not before the end of training (16)",
-        ),
+        (["tickets", "--recipe", "digits-lenet", "--set=tickets.rewind=epoch", "--set=tickets.rewind_at=16"],
+         "not before the end of training (16)"),
         (["tickets", "--recipe", "digits-lenet", "--set=tickets.arms=['reinit']"], "add ticket, their parent"),
         (["sweep", "--recipe", "digits-width", "--set=sweep.grid={}"], "nothing to sweep"),
-        (
-            ["schedule", "--recipe", "digits-li", "--set=run.model=mlp"],
-            "'conv1', 'conv2' match no layer of mlp: it has fc1, fc2",
-        ),
+        (["schedule", "--recipe", "digits-li", "--set=run.model=mlp"], "'conv1', 'conv2' match no layer of mlp: it has fc1, fc2"),
     ],
 )
 def test_what_is_asked_wrongly_is_exit_code_2_with_what_to_do(shell, arguments, said):

@@ -38,7 +38,7 @@ def test_every_setting_has_a_flag() -> None:
 
 def test_flag_before_environment_before_file_before_preset_before_default(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
-    file.write_text("epochs = 30\nlr = 0.3\nseed = 3\n")
+    file.write_text('epochs = 30\nlr = 0.3\nseed = 3\n')
     options = parse("--preset", "demo", "--config", str(file), "--epochs", "10")
     environment = {"PRUNESCOPE_EPOCHS": "20", "PRUNESCOPE_LR": "0.2"}
     config = train.settings_of(options, environment)
@@ -125,20 +125,7 @@ def test_a_run_remembers_its_data_folder_as_a_whole_path(tmp_path: Path, monkeyp
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (8, 8), len(name)).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    flags = [
-        "--dataset",
-        "folder",
-        "--data-dir",
-        "a",
-        "--model",
-        "mlp",
-        "--hidden",
-        "2",
-        "--epochs",
-        "1",
-        "--threads",
-        "1",
-    ]
+    flags = ["--dataset", "folder", "--data-dir", "a", "--model", "mlp", "--hidden", "2", "--epochs", "1", "--threads", "1"]
     assert cli.main(["train", *flags]) == 0
     assert "training images 100%\nvalidation images 100%\n" in capsys.readouterr().err
     (run,) = Store(tmp_path / "runs").runs()

@@ -63,9 +63,7 @@ def test_each_number_is_the_one_in_the_answer(quantity: str, view: dict[str, str
     assert finals.number_in(ANSWERS[ask], quantity, read_view(view)) == pytest.approx(expected)
 
 
-def test_all_that_is_offered_can_be_asked_and_has_words(
-    store: Store, finished: Described, evaluator: Answering
-) -> None:
+def test_all_that_is_offered_can_be_asked_and_has_words(store: Store, finished: Described, evaluator: Answering) -> None:
     run = store.run(finished.run_id("s0-dense"))
     for name, _ in finals.offered(["fc1"]):
         assert finals.is_measured(name) and quantities.words(name) != name

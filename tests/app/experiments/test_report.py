@@ -11,8 +11,8 @@ from prunescope.engine.store import Store
 
 
 def test_a_report_is_one_page_with_the_figures_and_nothing_from_elsewhere(
-    client: FlaskClient, store: Store, finished: Described, line: Any
-) -> None:
+    client: FlaskClient, store: Store, finished: Described
+, line: Any) -> None:
     answer = client.get(f"/api/experiments/{finished.id}/report")
     page = answer.text
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{finished.id}.html"'

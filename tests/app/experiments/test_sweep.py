@@ -33,11 +33,7 @@ def test_the_sweep_page_shows_any_quantity_against_any_setting(finished: Describ
     assert drawn["x"] == ["dense", "ticket", "reinit"] and drawn["text"][0] == "± 1.4%, n=2"
     assert "round or level" in told["texts"]["sweep-sub"]
     by_itself = complete("sweep")["figures"]["sweep"]
-    assert [trace["name"] for trace in by_itself["data"] if "marker" in trace] == [
-        "dense",
-        "ticket",
-        "fresh initialisation",
-    ]
+    assert [trace["name"] for trace in by_itself["data"] if "marker" in trace] == ["dense", "ticket", "fresh initialisation"]
     layered = complete("sweep", setting="level", quantity="rank fc1")
     assert layered["figures"]["sweep"]["layout"]["yaxis"]["title"]["text"] == "effective rank of fc1"
 

@@ -81,9 +81,7 @@ def test_the_program_reads_a_run_name_as_words_only(papers, make_run, tmp_path):
         program = exporting.document(run_id, "accuracy").written("py")
     import ast
 
-    imported = {
-        alias.name for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Import) for alias in node.names
-    }
+    imported = {alias.name for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Import) for alias in node.names}
     assert "os" not in imported
 
 

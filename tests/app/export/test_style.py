@@ -7,23 +7,12 @@ from prunescope.app.exporting.style import inches, read_style
 
 DATA = [
     {"type": "scatter", "mode": "lines", "name": "one", "x": [0, 1], "y": [1, 2], "line": {"width": 2}},
-    {
-        "type": "scatter",
-        "mode": "markers",
-        "name": "two",
-        "x": [0],
-        "y": [1],
-        "marker": {"size": 7, "line": {"width": 0.8}},
-    },
+    {"type": "scatter", "mode": "markers", "name": "two", "x": [0], "y": [1], "marker": {"size": 7, "line": {"width": 0.8}}},
 ]
 LAYOUT = {
     "font": {"family": "screen", "size": 13},
     "margin": {"l": 52, "r": 16, "t": 12, "b": 44},
-    "xaxis": {
-        "range": [0, 90],
-        "tickfont": {"size": 12},
-        "title": {"text": "angle", "font": {"size": 12}, "standoff": 6},
-    },
+    "xaxis": {"range": [0, 90], "tickfont": {"size": 12}, "title": {"text": "angle", "font": {"size": 12}, "standoff": 6}},
     "yaxis": {"tickformat": ".0%"},
     "annotations": [{"name": "label", "text": "now", "x": 0.5, "font": {"size": 13}}, {"text": "a mark", "x": 1}],
 }
@@ -34,9 +23,7 @@ def test_a_column_is_three_and_a_half_inches():
     assert sheet.width == 336  # 3.5 in of 96 CSS pixels
 
 
-@pytest.mark.parametrize(
-    ("text", "length"), [("89mm", 89 / 25.4), ("3.5in", 3.5), ("12 cm", 12 / 2.54), ("252pt", 3.5)]
-)
+@pytest.mark.parametrize(("text", "length"), [("89mm", 89 / 25.4), ("3.5in", 3.5), ("12 cm", 12 / 2.54), ("252pt", 3.5)])
 def test_lengths_are_written_as_people_write_them(text, length):
     assert inches(text, "width") == pytest.approx(length)
 

@@ -46,12 +46,8 @@ def test_copies_pruned_at_other_times_run_along_the_time_with_the_dense_net_as_a
 
 
 def test_layers_pruned_one_at_a_time_have_lines_of_their_own():
-    runs = [
-        (arm, ratio, f"{layer} {ratio:g}", 0.9, accuracy - ratio / 10)
-        for arm, accuracy in (("smallest", 0.98), ("largest", 0.9))
-        for layer in ("conv1", "conv2")
-        for ratio in (0.25, 0.5)
-    ]
+    runs = [(arm, ratio, f"{layer} {ratio:g}", 0.9, accuracy - ratio / 10)
+            for arm, accuracy in (("smallest", 0.98), ("largest", 0.9)) for layer in ("conv1", "conv2") for ratio in (0.25, 0.5)]
     told = summary("retrain", DENSE, *runs)
     drawn = series(told, "accuracy")
     assert [one.name for one in drawn] == [

@@ -160,13 +160,7 @@ def test_half_the_units_take_half_the_layers_parameters(subjects, asked):
 
 
 def test_what_is_taken_away_loads_elsewhere(subjects, asked, tmp_path):
-    ask = asked | {
-        "scope": "layer",
-        "layer": "fc1",
-        "criterion": "l2",
-        "share": 20 / 24,
-        "path": str(tmp_path / "file"),
-    }
+    ask = asked | {"scope": "layer", "layer": "fc1", "criterion": "l2", "share": 20 / 24, "path": str(tmp_path / "file")}
     path = tmp_path / "file"
     subject = subjects.at("small", 2.0)
     order = order_of(subject, "fc1", "l2")
@@ -215,6 +209,7 @@ def own_model() -> nn.Module:
 def own_data():
     generator = torch.Generator().manual_seed(1)
     return torch.randn(40, 6, generator=generator), torch.randint(0, 3, (40,), generator=generator)
+
 
 
 def test_a_run_of_an_own_loop_says_what_it_needs(tmp_path, monkeypatch):

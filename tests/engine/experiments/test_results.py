@@ -69,8 +69,7 @@ def test_the_report_holds_tables_settings_versions_seeds_and_the_command(compute
     # The page alone is the whole report.
     inside = re.findall(r'download="([a-z.]+)" href="data:text/plain;base64,([^"]*)"', page)
     assert {name: base64.b64decode(text).decode() for name, text in inside} == {
-        name: (tmp_path / "report" / name).read_text()
-        for name in ("groups.csv", "runs.csv", "experiment.json", "recipe.toml")
+        name: (tmp_path / "report" / name).read_text() for name in ("groups.csv", "runs.csv", "experiment.json", "recipe.toml")
     }
 
 

@@ -137,9 +137,7 @@ def test_an_executor_is_one_of_the_standard_library():
 
 
 def test_a_failed_run_leaves_its_error_and_what_it_recorded_and_blocks_its_children(store, make):
-    described = make(
-        "tickets", {"levels": 1}, run={"optimizer": "sgd", "lr": 1000.0, "weight_decay": 1.0}, seeds=[0, 1]
-    )
+    described = make("tickets", {"levels": 1}, run={"optimizer": "sgd", "lr": 1000.0, "weight_decay": 1.0}, seeds=[0, 1])
     run_cell(str(store.root), described.id, "s0-dense")
     summary = summarise(store, described)
     lines = {line.key: line for line in summary.lines}
@@ -322,15 +320,15 @@ def test_workers_give_way_to_the_pages_and_keep_to_one_core(monkeypatch):
         pool.shutdown()
 
 
-def test_a_running_run_that_is_paused_is_saved_and_ends_in_the_same_bits_when_resumed(store, make, assert_same_run):
+def test_a_running_run_that_is_paused_is_saved_and_ends_in_the_same_bits_when_resumed(
+    store, make, assert_same_run
+):
     described = make("sweep", {"grid": {"epochs": [6]}}, run={"min_epoch_seconds": 0.2})
     key, ended = "s0-p0000", []
     worker = threading.Thread(target=lambda: ended.append(run_cell(str(store.root), described.id, key)))
     worker.start()
     until = time.monotonic() + 120
-    while not (
-        described.run_id(key) in [run.id for run in store.runs()] and len(store.run(described.run_id(key)).epochs) > 2
-    ):
+    while not (described.run_id(key) in [run.id for run in store.runs()] and len(store.run(described.run_id(key)).epochs) > 2):
         assert time.monotonic() < until
         time.sleep(0.02)
     with described.table() as table:

@@ -115,7 +115,9 @@ def residual() -> nn.Module:
 @pytest.fixture
 def mlp() -> nn.Module:
     return _shake(
-        nn.Sequential(nn.Flatten(), nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 10))
+        nn.Sequential(
+            nn.Flatten(), nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 10)
+        )
     )
 
 

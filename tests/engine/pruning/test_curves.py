@@ -129,7 +129,9 @@ def test_units_of_a_residual_stream_go_together_and_the_curve_says_so(residual, 
 
 def test_exact_ties_are_decided_as_argmax_does(images, naive_counts):
     # Without biases, an example whose units are all dead has all logits zero: argmax says class 0.
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 12, bias=False), nn.ReLU(), nn.Linear(12, 10, bias=False)).eval()
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 12, bias=False), nn.ReLU(), nn.Linear(12, 10, bias=False)
+    ).eval()
     inputs, targets = images[0], torch.zeros(200, dtype=torch.int64)
     order = an_order(12)
     curve = accuracy_curve(model, "1", order, inputs, targets)
@@ -152,7 +154,9 @@ def test_twin_classes_tie_at_every_level(images, naive_counts, shake):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_strips_of_one_class_settle_examples_without_changing_a_count(activation, seed, shake, naive_counts):
     # Three crowded classes and an empty one: enough examples for strips of their own.
-    model = shake(nn.Sequential(nn.Linear(20, 40), activation(), nn.Linear(40, 15), nn.ReLU(), nn.Linear(15, 4)))
+    model = shake(
+        nn.Sequential(nn.Linear(20, 40), activation(), nn.Linear(40, 15), nn.ReLU(), nn.Linear(15, 4))
+    )
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.randn(1500, 20, generator=generator)
     with torch.no_grad():
@@ -172,7 +176,9 @@ def test_strips_of_one_class_settle_examples_without_changing_a_count(activation
 @settings(deadline=None, max_examples=25)
 def test_chosen_levels_and_chunks_change_no_count(levels, chunk):
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 24), nn.Tanh(), nn.Linear(24, 9), nn.ReLU(), nn.Linear(9, 3))
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 24), nn.Tanh(), nn.Linear(24, 9), nn.ReLU(), nn.Linear(9, 3)
+    )
     inputs, targets = torch.randn(60, 64), torch.randint(0, 3, (60,))
     order = an_order(24)
     every = accuracy_curve(model, "1", order, inputs, targets)

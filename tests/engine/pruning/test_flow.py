@@ -176,7 +176,9 @@ def test_an_untraceable_forward_is_named():
         def forward(self, x):
             return self.fc(x) if x.sum() > 0 else self.fc(-x)
 
-    with pytest.raises(PruningError, match=r"forward of Deciding cannot be traced .*must not depend on values"):
+    with pytest.raises(
+        PruningError, match=r"forward of Deciding cannot be traced .*must not depend on values"
+    ):
         trace(Deciding())
 
 

@@ -102,7 +102,9 @@ def test_global_orders_take_the_same_share_of_every_layer(convnet):
 
 def test_lamp_compares_layers_and_leaves_each_its_last_unit_to_the_end(convnet):
     order = global_order(convnet, ["0", "3"], "lamp")
-    assert sorted(order[-2:]) == sorted((layer, int(rank_units(convnet, layer, "l2")[-1])) for layer in ("0", "3"))
+    assert sorted(order[-2:]) == sorted(
+        (layer, int(rank_units(convnet, layer, "l2")[-1])) for layer in ("0", "3")
+    )
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -143,7 +145,9 @@ def test_fpgm_agrees_with_torch_pruning_where_its_powers_change_nothing(convnet,
     graph = tp.DependencyGraph().build_dependency(convnet, example_inputs=images[0][:2])
     group = graph.get_pruning_group(convnet[0], tp.prune_conv_out_channels, idxs=list(range(8)))
     scores = tp.importance.FPGMImportance(p=1, normalizer=None, group_reduction="first")(group).numpy()
-    np.testing.assert_allclose(unit_quantities(weight_vectors(trace(convnet), "0"), "fpgm"), scores, rtol=1e-4)
+    np.testing.assert_allclose(
+        unit_quantities(weight_vectors(trace(convnet), "0"), "fpgm"), scores, rtol=1e-4
+    )
 
 
 @pytest.fixture(scope="module")

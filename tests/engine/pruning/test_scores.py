@@ -38,7 +38,9 @@ def test_norms_by_hand():
 
 def test_lamp_by_hand():
     # Squares 1, 4, 5: each over the sum of those not smaller.
-    assert unit_quantities([[2.0, 0.0], [1.0, 0.0], [1.0, 2.0]], "lamp").tolist() == pytest.approx([4 / 9, 0.1, 1])
+    assert unit_quantities([[2.0, 0.0], [1.0, 0.0], [1.0, 2.0]], "lamp").tolist() == pytest.approx(
+        [4 / 9, 0.1, 1]
+    )
 
 
 def test_fpgm_is_the_summed_distance():
@@ -106,7 +108,9 @@ def test_every_order_names_each_unit_once_and_is_repeatable(weights):
     for name in WEIGHTS_ONLY:
         order = rank_weights(weights, name, initial=weights * 0, n_clusters=2, seed=1)
         assert sorted(order) == list(range(len(weights)))
-        assert order.tolist() == rank_weights(weights, name, initial=weights * 0, n_clusters=2, seed=1).tolist()
+        assert (
+            order.tolist() == rank_weights(weights, name, initial=weights * 0, n_clusters=2, seed=1).tolist()
+        )
 
 
 # Equal units have unequal places in their cluster, and unequal LAMP scores, by definition.
@@ -120,7 +124,9 @@ def test_equal_units_go_in_the_order_of_their_index(name):
 
 def test_seeds_give_different_random_orders():
     weights = np.ones((50, 2))
-    assert rank_weights(weights, "random", seed=0).tolist() != rank_weights(weights, "random", seed=1).tolist()
+    assert (
+        rank_weights(weights, "random", seed=0).tolist() != rank_weights(weights, "random", seed=1).tolist()
+    )
 
 
 def test_a_layer_of_4096_units_is_ranked():

@@ -18,7 +18,9 @@ def test_convolutions_multiply_at_every_position():
 
 
 def test_li_2016_each_filter_saves_its_own_and_the_next_layers_work():
-    model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 3, padding=1), nn.Flatten())
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 3, padding=1), nn.Flatten()
+    )
     model.append(nn.Linear(4 * 36, 2))
     sizes = summary(model, {"0": [0, 1]}, (3, 6, 6))
     saved = 2 * (3 * 9 * 36 + 4 * 9 * 36)

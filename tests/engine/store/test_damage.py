@@ -106,7 +106,9 @@ def test_swapped_value_files_are_noticed(store, tensors, layers):
 def test_swapped_rows_of_the_database_are_noticed(store, damaged, path, tensors):
     with sqlite3.connect(path / "store" / "cache.db") as database:
         keys = ("w/0001/000000000000000", "w/0001/000000001000000")
-        values = [database.execute("SELECT value FROM Cache WHERE key=?", (key,)).fetchone()[0] for key in keys]
+        values = [
+            database.execute("SELECT value FROM Cache WHERE key=?", (key,)).fetchone()[0] for key in keys
+        ]
         for key, value in zip(keys, values[::-1], strict=True):
             database.execute("UPDATE Cache SET value=? WHERE key=?", (value, key))
     database.close()
@@ -124,7 +126,9 @@ def test_a_missing_row_is_noticed(store, damaged, path, tensors, key):
 def test_a_bit_flipped_anywhere_in_the_database_never_changes_a_number(store, damaged, path, tensors):
     database = path / "store" / "cache.db"
     whole = database.read_bytes()
-    assert not (path / "store" / "cache.db-wal").exists() or not (path / "store" / "cache.db-wal").stat().st_size
+    assert (
+        not (path / "store" / "cache.db-wal").exists() or not (path / "store" / "cache.db-wal").stat().st_size
+    )
     generator = random.Random(SEED)
     for _ in range(60):
         data = bytearray(whole)

@@ -133,7 +133,9 @@ def planted_setting(folder, outside):
 
 
 def huge_shape(folder, outside):
-    layers = [{"name": "fc", "kind": "linear", "units": 2**40, "fan_in": 1, "shape": [2**40], "dtype": "float32"}]
+    layers = [
+        {"name": "fc", "kind": "linear", "units": 2**40, "fan_in": 1, "shape": [2**40], "dtype": "float32"}
+    ]
     data = records.pack_json({"layers": layers, "meta": {}}).joined()
     execute(folder, ("UPDATE Cache SET value=? WHERE key='meta/layers'", (data,)))
 
@@ -174,7 +176,9 @@ def piped(name):
 
 
 def journal_that_names_another_file(folder, outside):
-    (folder / "store/cache.db-journal").write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + str(outside).encode())
+    (folder / "store/cache.db-journal").write_bytes(
+        b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + str(outside).encode()
+    )
 
 
 def deep_json(folder, outside):
@@ -241,7 +245,9 @@ def test_it_is_named_and_does_nothing(store, record, folder, outside, tmp_path, 
 
 @pytest.mark.parametrize("name", ["name", "log.txt", "evaluation.data", "control", "ckpt", "ballast"])
 @pytest.mark.parametrize("plant", [linked, piped])
-def test_links_and_pipes_in_the_lesser_places_show_and_harm_nothing(store, folder, outside, no_code, name, plant):
+def test_links_and_pipes_in_the_lesser_places_show_and_harm_nothing(
+    store, folder, outside, no_code, name, plant
+):
     if plant is piped and (folder / name).is_dir():
         (folder / name).rename(folder / "moved")
     plant(name)(folder, outside)

@@ -128,7 +128,9 @@ def test_sixteen_writers_at_once_are_one(store):
             print("refused", flush=True)
     """)
     command = [sys.executable, "-c", code, str(store.root), run_id]
-    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(6)]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(6)
+    ]
     for process in processes:
         assert process.stdout.readline() == "ready\n"
     for process in processes:

@@ -76,7 +76,9 @@ def test_a_shape_that_the_bytes_cannot_fill_is_refused_before_memory_is_asked_fo
 
 
 @given(
-    npst.arrays(np.float32, (4, 30), elements=st.floats(-1, 1, width=32, allow_subnormal=False), unique=False),
+    npst.arrays(
+        np.float32, (4, 30), elements=st.floats(-1, 1, width=32, allow_subnormal=False), unique=False
+    ),
     st.sampled_from([1e-30, 1e-6, 1.0, 1e30]),
 )
 @settings(max_examples=60, deadline=None)

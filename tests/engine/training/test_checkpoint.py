@@ -170,7 +170,9 @@ def test_a_run_that_goes_on_under_another_torch_says_so(store, config, monkeypat
     monkeypatch.setattr(torch, "__version__", "99.0")
     said = []
     train_run(store, stopped.id, on_epoch=lambda *_: said.append(store.run(stopped.id).head.message))
-    assert said[0] == (f"goes on with torch 99.0, and was saved by {began_with}: not bit for bit the same training")
+    assert said[0] == (
+        f"goes on with torch 99.0, and was saved by {began_with}: not bit for bit the same training"
+    )
 
 
 def test_a_stop_that_an_earlier_process_never_read_does_not_end_the_resumed_one(store, config):

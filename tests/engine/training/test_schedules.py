@@ -38,7 +38,9 @@ def test_cosine_begins_after_the_warmup():
 
 
 def test_epochs_of_the_config_become_iterations():
-    config = RunConfig(epochs=10, schedule="step", step_epochs=(3, 6), step_gamma=0.5, lr=0.2, warmup_epochs=0.5)
+    config = RunConfig(
+        epochs=10, schedule="step", step_epochs=(3, 6), step_gamma=0.5, lr=0.2, warmup_epochs=0.5
+    )
     schedule = schedule_of(config, steps_per_epoch=20)
     assert (schedule.warmup, schedule.drops, schedule.total) == (10, (60, 120), 200)
     assert [schedule.at(step) for step in (9, 59, 60, 119, 120)] == pytest.approx([0.2, 0.2, 0.1, 0.1, 0.05])
