@@ -10,8 +10,6 @@ import argparse
 import contextlib
 import random
 import re
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -24,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from prunescope.engine.store import LayerInfo, Store
+from serving import find_browser, served
 
 FAN_IN = 576
 PERIOD_MS = 500
@@ -82,7 +81,7 @@ def main() -> int:
     if options.poll:
         serve_polling(*options.poll)
         return 0
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    program = find_browser()
     if program is None:
         print("not measured: needs a browser (chromium or google-chrome)")
         return 0
@@ -255,20 +254,8 @@ def ours(folder: Path, run_id: str = "") -> Iterator[str]:
 @contextlib.contextmanager
 def polling(folder: Path, run_id: str) -> Iterator[str]:
     """The app that polls, in a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, __file__, "--poll", str(folder), run_id, str(port)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        while True:
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/").close()
-                break
-            time.sleep(0.05)
-        try:
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            process.terminate()
+    with served(__file__, "--poll", str(folder), run_id) as address:
+        yield address
 
 
 def serve_polling(folder: str, run_id: str, port: str) -> None:

@@ -6,21 +6,15 @@ until the page's last element exists. Ours also: until all figures of a finished
 """
 
 import argparse
-import contextlib
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from prunescope.engine.store import LayerInfo, Store
+from serving import find_browser, served
 
 ROUNDS = 7
 EPOCHS, UNITS, FAN_IN = 31, 120, 9
@@ -45,7 +39,7 @@ def main() -> int:
     if options.serve:
         serve(*options.serve)
         return 0
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    program = find_browser()
     if program is None:
         print("not measured: needs a browser (chromium or google-chrome)")
         return 0
@@ -54,8 +48,12 @@ def main() -> int:
     with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
         record(Path(folder))
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        with served("markup", folder) as ours, served("components", folder) as usual:
-            pages = {url: watched(browser, url) for url in (ours, usual)}
+        with (
+            served(__file__, "--serve", "markup", folder) as markup,
+            served(__file__, "--serve", "components", folder) as components,
+        ):
+            ours, usual = (f"{address}trajectories?run=page" for address in (markup, components))
+            pages = {url: watched(browser) for url in (ours, usual)}
             times: dict[str, list[float]] = {url: [] for url in pages}
             figures = []
             for _ in range(options.rounds + 1):
@@ -89,7 +87,7 @@ def record(folder: Path) -> None:
         writer.set_state("done")
 
 
-def watched(browser: Any, url: str) -> Any:
+def watched(browser: Any) -> Any:
     """A tab in a profile of its own that notes when the page was there, and when its figures were."""
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     page.add_init_script(WATCH)
@@ -102,26 +100,6 @@ def load(page: Any, url: str, until: str) -> dict[str, float]:
     while not page.evaluate(f"() => window.seen.{until}"):
         page.wait_for_timeout(100)
     return page.evaluate("() => window.seen")
-
-
-@contextlib.contextmanager
-def served(how: str, folder: str) -> Iterator[str]:
-    """One of the two dashboards in a process of its own: the address of the run's trajectories."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    with subprocess.Popen(
-        [sys.executable, __file__, "--serve", how, folder, port], stderr=subprocess.DEVNULL
-    ) as process:
-        while True:
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/").close()
-                break
-            time.sleep(0.05)
-        try:
-            yield f"http://127.0.0.1:{port}/trajectories?run=page"
-        finally:
-            process.terminate()
 
 
 def serve(how: str, folder: str, port: str) -> None:

@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import itertools
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from typing import Any
 from bench_live import DRAG, ours, row, words
 from prunescope.engine.pruning.criteria import CRITERIA
 from prunescope.engine.store import Store
+from serving import find_browser
 
 # Nets that take long enough to train that the queue outlasts the measurement.
 QUEUE = ("run.epochs=2000", "run.snapshot_every=1", "sweep.measures=[]", "sweep.grid={hidden=[[300],[301],[302],[303]]}")
@@ -37,7 +37,7 @@ READY = """() => { const ps = window.prunescope, page = document.getElementById(
 def main() -> int:
     """Measure each thing idle and beside two queues, and print them in turn."""
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    program = find_browser()
     if program is None:
         print("not measured: needs a browser (chromium or google-chrome)")
         return 0
