@@ -28,7 +28,7 @@ PLACES = (
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
 FLAGS = (
-    *("--headless", "--disable-gpu", "--enable-unsafe-swiftshader", "--hide-scrollbars", "--mute-audio"),
+    *("--headless", "--disable-gpu", "--hide-scrollbars", "--mute-audio"),
     *("--no-first-run", "--disable-extensions", "--disable-background-networking", "--disable-sync"),
     *("--disable-component-update", "--disable-dev-shm-usage"),
     # The page's own clock runs ahead until all is drawn; then the document, files and all, is printed.
