@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import torch
 from prunescope.engine.config import RunConfig
@@ -67,6 +66,7 @@ class Job:
     config: RunConfig
     data: Dataset
     model: nn.Module
+    optimizer: torch.optim.Optimizer
     schedule: Schedule
     objective: Objective
     order: BatchOrder
@@ -78,14 +78,6 @@ class Job:
     masks: dict[str, Tensor] = field(default_factory=dict)
     held: list[Tensor] = field(default_factory=list)
     factors: list[Tensor] = field(default_factory=list)
-
-    @cached_property
-    def optimizer(self) -> torch.optim.Optimizer:
-        """Made on first use: the first optimiser of a process makes torch import its compiler, which takes
-        1.5 s, and the initialisation can be on the screen before that.
-        """
-        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        return OPTIMIZERS[self.config.optimizer](trained, self.config)
 
     @property
     def total_steps(self) -> int:
@@ -130,11 +122,15 @@ def new_job(config: RunConfig, *, progress: Progress | None = None) -> Job:
     data = _on(device, load_for(config, progress=progress))
     seed_everything(config.seed)
     model = build_for(config, data).to(device).train()
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     order = BatchOrder(len(data.train_x), config.batch_size, derived_seed(config.seed, 3))
     return Job(
         config=config,
         data=data,
         model=model,
+        # The first optimiser of a process makes torch import its compiler, 2 s: here, so that what has appeared
+        # on the screen once goes on to move.
+        optimizer=OPTIMIZERS[config.optimizer](trained, config),
         schedule=schedule_of(config, order.steps),
         objective=objective(config),
         order=order,
