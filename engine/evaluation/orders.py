@@ -161,7 +161,7 @@ def ablation(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     for part in _new(stream_ablation(subject.network, ask["layer"], subject.inputs, subject.targets)):
         yield (
             {"tick": True}
-            if part is None
+            if part is None or not part.n_seen
             else {
                 "correct": part.correct.tolist(),
                 "dense": part.baseline,

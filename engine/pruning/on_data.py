@@ -144,7 +144,8 @@ def _ablation(network: Network, layers: Sequence[str], inputs: Tensor, targets: 
     found: Quantities = {}
     for layer in layers:
         for part in stream_ablation(network, layer, inputs, targets):
-            found["ablation", layer] = (part.baseline - part.correct).astype("float64")
+            if part.n_seen:
+                found["ablation", layer] = (part.baseline - part.correct).astype("float64")
             yield Estimate(dict(found), part.n_seen == part.n_total and layer == layers[-1])
 
 

@@ -49,7 +49,7 @@ class PartialCurve(NamedTuple):
 
 
 class PartialAblation(NamedTuple):
-    """`Ablation` on the first n_seen examples; exact when n_seen equals n_total."""
+    """`Ablation` on the first n_seen examples; exact when n_seen equals n_total, nothing yet when it is 0."""
 
     correct: Ints
     baseline: int
@@ -124,7 +124,11 @@ def stream_ablation(
     patience: float = 0.15,
     seed: int = 0,
 ) -> Iterator[PartialAblation]:
-    """`unit_ablation`, measured on ever more examples until it is exact; otherwise as `stream_curve`."""
+    """`unit_ablation`, measured on ever more examples until it is exact; otherwise as `stream_curve`.
+
+    Removing every unit once takes a large network longer than an answer may: then the first answers have seen
+    no example yet.
+    """
     start = time.perf_counter()
     network = with_layers(model, inputs, [layer])
     pairs, which = singles(network, layer)
@@ -188,7 +192,8 @@ def _refine(work: Work, pace: _Pace, seed: int, *, coarse: bool) -> Iterator[_Re
     """
     shuffle = torch.randperm(len(work.targets), generator=torch.Generator().manual_seed(seed))
     every = np.arange(len(work.spans))
-    known = _Rectangle(every[:0], np.zeros(0, dtype=np.int64), 0)
+    begun = every[:0] if coarse else every
+    known = _Rectangle(begun, np.zeros(len(begun), dtype=np.int64), 0)
     for n_masks, n_examples in _stages(len(work.spans), len(shuffle), coarse=coarse):
         if pace.left >= len(every) * n_examples or len(known.positions) == len(every):
             n_masks = len(every)
@@ -200,7 +205,7 @@ def _refine(work: Work, pace: _Pace, seed: int, *, coarse: bool) -> Iterator[_Re
             at_once, many = pace.piece(len(positions), min(work.chunk, n_examples - seen))
             rows, hits = shuffle[seen : seen + many], []
             for part in np.split(positions, range(at_once, len(positions), at_once)):
-                if known.seen and pace.left < _MASKS_AT_ONCE * _EXAMPLES_AT_ONCE:
+                if len(known.positions) and pace.left < _MASKS_AT_ONCE * _EXAMPLES_AT_ONCE:
                     yield known
                     pace.answer()
                 began = time.perf_counter()
