@@ -78,7 +78,8 @@ window.prunescope = window.prunescope || {};
         continue;
       }
       const cursor = ps.cursor(feed);
-      fillTexts(feed, cursor, local);
+      // A number that was waited for is painted at once, its figures in the next frame.
+      if (fillTexts(feed, cursor, local)) left = true;
       for (const box of boxes) {
         if (!feed.figures[box.dataset.figure]) continue;
         if (!attempt(box, feed, cursor, local)) continue;
@@ -152,11 +153,16 @@ window.prunescope = window.prunescope || {};
   // A number stays on one line with its unit, its uncertainty and the word before it.
   const together = (text) => text.replaceAll(" ± ", "\u00a0±\u00a0").replaceAll(" %", "\u00a0%").replace(/\bepoch (?=\d)/g, "epoch\u00a0");
 
+  // Returns whether words appeared where there were none.
   function fillTexts(feed, cursor, local) {
+    let appeared = false;
     for (const [id, hole] of Object.entries(feed.texts)) {
       const element = document.getElementById(id);
       const text = together(String(ps.fill(hole, feed, cursor, local) ?? ""));
-      if (element && element.textContent !== text) { element.textContent = text; if (element.matches(".page-head > *")) holdRoom(element); }
+      if (!element || element.textContent === text) continue;
+      appeared ||= element.textContent === "";
+      element.textContent = text;
+      if (element.matches(".page-head > *")) holdRoom(element);
     }
     for (const [id, items] of Object.entries(feed.lists)) {
       const list = document.getElementById(id);
@@ -174,6 +180,7 @@ window.prunescope = window.prunescope || {};
         if (words.textContent !== text) words.textContent = text;
       });
     }
+    return appeared;
   }
 
   // Figures as they were last drawn: from which rows, and which of the user's settings their holes had read.

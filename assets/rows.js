@@ -91,8 +91,10 @@ window.prunescope = window.prunescope || {};
     if (!answers(feedName) || feed.error) return feed;
     if (isWhole(feed) || (feed.epochs.length && !ps.view().follow)) return feed;
     const wanted = settings(feedName, ps.view());
-    const older = [...feeds.values()].filter((one) => one !== feed && one.name === feedName && one.asked === wanted && isWhole(one));
-    return older.sort((a, b) => b.used - a.used)[0] || feed;
+    const older = [...feeds.values()].filter((one) => one !== feed && one.name === feedName && one.asked === wanted && one.epochs.length);
+    older.sort((a, b) => b.used - a.used);
+    // Before any answer has become whole, a part of one is better than nothing.
+    return older.find(isWhole) || (feed.epochs.length ? feed : older[0]) || feed;
   };
 
   function clear(feed) {

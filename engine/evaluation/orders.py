@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+from prunescope.engine.evaluation.pace import STEP_SECONDS
 from prunescope.engine.evaluation.subject import Subject, Subjects
 from prunescope.engine.pruning import (
     PartialCurve,
@@ -116,13 +117,13 @@ def _curve_of(
 ) -> Iterator[Answer]:
     if len(layers) == 1:
         order = order_of(subject, layers[0], criterion, seed, known)
-        parts = stream_curve(subject.network, layers[0], order, subject.inputs, subject.targets)
+        parts = stream_curve(subject.network, layers[0], order, subject.inputs, subject.targets, patience=STEP_SECONDS)
         yield from _refined(parts, order.tolist(), len(order))
         return
     inputs, targets = subject.calibration
     pairs = global_order(subject.network, layers, criterion, inputs, targets, seed, known=known or subject.known)
     levels = equal_steps(len(pairs), GLOBAL_LEVELS)
-    parts = stream_global_curve(subject.network, pairs, subject.inputs, subject.targets, levels=levels)
+    parts = stream_global_curve(subject.network, pairs, subject.inputs, subject.targets, levels=levels, patience=STEP_SECONDS)
     yield from _refined(parts, [], len(pairs))
 
 
@@ -158,7 +159,7 @@ def ablation(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     criterion = ask.get("criterion", "l2")
     yield from learn(subject, criterion, [ask["layer"]])
     order = order_of(subject, ask["layer"], criterion).tolist()
-    for part in _new(stream_ablation(subject.network, ask["layer"], subject.inputs, subject.targets)):
+    for part in _new(stream_ablation(subject.network, ask["layer"], subject.inputs, subject.targets, patience=STEP_SECONDS)):
         yield (
             {"tick": True}
             if part is None or not part.n_seen
@@ -205,7 +206,7 @@ def _coarse_curve(subject: Subject, layer: str, order: np.ndarray) -> Iterator[A
     count = min(len(subject.targets), SURFACE_EXAMPLES)
     inputs, targets = subject.inputs[:count], subject.targets[:count]
     levels = equal_steps(len(order), SURFACE_LEVELS)
-    for part in stream_curve(subject.network, layer, order, inputs, targets, levels=levels):
+    for part in stream_curve(subject.network, layer, order, inputs, targets, levels=levels, patience=STEP_SECONDS):
         yield {"tick": True}
         if part.n_seen == part.n_total:
             yield {

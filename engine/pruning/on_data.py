@@ -28,7 +28,7 @@ class Estimate(NamedTuple):
 
 
 # Examples of the first piece, and of the largest: each is twice the one before.
-_FIRST, _MOST = 16, 64
+_FIRST, _MOST = 4, 64
 _ACTIVATIONS = {
     "relu",
     "relu6",

@@ -100,6 +100,11 @@ def test_following_a_training_the_picture_never_goes_blank_and_says_its_epoch(ta
         "return f && ps.standIn(n, f).epochs.length; })"
     )
     tab.until(f"{BIG} !== ''")
+    # The number is painted before its figures are.
+    tab.until(
+        "['prune', 'ablation', 'sensitivity', 'surface'].every(id => "
+        "document.querySelector(`[data-figure=${id}] .plot`).data?.some(t => t.y?.length > 1))"
+    )
     tab(
         """(() => { window.blanks = []; window.epochs = new Set();
         const look = () => {
