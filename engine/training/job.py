@@ -15,8 +15,9 @@ from prunescope.engine.training.schedules import Schedule, schedule_of
 from prunescope.engine.training.start import Pruning
 from torch import Tensor, nn
 
-# Bounds the activations held at once; a whole validation set would not fit beside a ResNet.
-EVALUATION_BATCH = 1000
+# Examples evaluated at once. A whole validation set would not fit beside a ResNet, and on a CPU 1,000 images take
+# 1.6 times as long as ten batches of 100, whose activations stay in the cache.
+_AT_ONCE = {"cpu": 100, "cuda": 1000}
 
 
 class BatchOrder:
@@ -105,7 +106,8 @@ class Job:
     def evaluate(self, inputs: Tensor, targets: Tensor) -> tuple[float, float]:
         """Loss and accuracy on given examples, with dropout off and running statistics used."""
         self.model.eval()
-        outputs = torch.cat([self.model(batch) for batch in inputs.split(EVALUATION_BATCH)])
+        at_once = _AT_ONCE.get(inputs.device.type, _AT_ONCE["cuda"])
+        outputs = torch.cat([self.model(batch) for batch in inputs.split(at_once)])
         self.model.train()
         return self.judge(outputs, targets)
 

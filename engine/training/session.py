@@ -100,7 +100,9 @@ def work(
             ]
             writer.declare(layers, total_epochs=config.epochs, meta=describe(job))
             writer.set_state("running", other_version(saved_by))
-            finished = fit(job, Journal(writer, job, on_epoch, keep=start.keep), control)
+            trained = bool(start.weights) or start.state is not None
+            journal = Journal(writer, job, on_epoch, keep=start.keep, begins_trained=trained)
+            finished = fit(job, journal, control)
         if finished:
             writer.set_state("done")
         else:

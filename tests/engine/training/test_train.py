@@ -11,11 +11,12 @@ from prunescope.engine import train
 from prunescope.engine.config import ConfigError
 from prunescope.engine.settings import OPTIMIZERS as OFFERED
 from prunescope.engine.store import StoreFull
-from prunescope.engine.training import Diverged, job
+from prunescope.engine.training import Diverged, job, journal
 from prunescope.engine.training.control import Control
 from prunescope.engine.training.job import BatchOrder, new_job
 from prunescope.engine.training.optimizers import OPTIMIZERS
-from prunescope.engine.training.session import work
+from prunescope.engine.training.session import train_run, work
+from prunescope.engine.training.start import Start, write_start
 
 
 def test_digits_are_learnt(store, small):
@@ -52,6 +53,28 @@ def test_epoch_zero_is_the_initialisation(store, small):
     assert recorded.keys() == initial.keys()
     for name, tensor in initial.items():
         np.testing.assert_array_equal(recorded[name], tensor.numpy())
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_an_untrained_network_is_measured_on_some_training_examples_and_a_trained_one_on_all(
+    store, small, monkeypatch, trained
+):
+    monkeypatch.setattr(journal, "UNTRAINED_EXAMPLES", 50)
+    config = small(epochs=1)
+    known = new_job(config)
+    if trained:
+        weights = {"fc2.bias": np.linspace(-1, 1, 10, dtype=np.float32)}
+        known.model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()}, strict=False)
+    run = store.run(store.create_run(config.to_dict(), name="begun"))
+    if trained:
+        write_start(run.path, Start(weights=weights))
+
+    measured = train_run(store, run.id).metrics()
+
+    some = slice(None) if trained else torch.randperm(320, generator=torch.Generator().manual_seed(0))[:50]
+    loss, accuracy = known.evaluate(known.data.train_x[some], known.data.train_y[some])
+    assert measured["train/loss"][0] == pytest.approx(loss, rel=1e-6)
+    assert measured["train/accuracy"][0] == pytest.approx(accuracy)
 
 
 def test_snapshots_may_be_rarer_and_the_last_epoch_is_always_kept(store, small):
