@@ -4,7 +4,7 @@ window.prunescope = window.prunescope || {};
 (function (ps) {
   "use strict";
   // Shorter work is over before a button could be reached.
-  const SEEN_MS = 800;
+  const SEEN_MS = 500;
   // Who follows a training has a whole picture on screen, which says its epoch: only a long wait is worth a word.
   const LONG_MS = 3000;
 
