@@ -8,7 +8,7 @@ import pytest
 from prunescope.engine.experiments.checks import experiment_from
 from prunescope.engine.experiments.folder import Experiments
 from prunescope.engine.experiments.summary import summarise
-from prunescope.engine.store import LayerInfo
+from prunescope.engine.store import LayerInfo, RunNotFound
 
 RUN = {"dataset": "digits", "model": "mlp", "hidden": [8], "epochs": 3, "optimizer": "sgd", "train_examples": 320}
 LAYER = LayerInfo(name="fc1", kind="linear", units=4, fan_in=3, shape=(4, 3))
@@ -45,6 +45,15 @@ def described(server, kind, plan, run=None, seeds=(0, 1)):
 def states(found):
     with found.table() as table:
         return {row.key: row.state for row in table.rows()}
+
+
+def press_in_row(tab, found, key, words):
+    # The queue is drawn anew with every change: it must stand where the table does.
+    place = list(states(found)).index(key)
+    tab.until("document.querySelectorAll('#page-sweep .queue-row')[arg[0]]?.dataset.status === arg[1]",
+              [place, states(found)[key]])  # fmt: skip
+    row = tab.page.locator("#page-sweep .queue-row").nth(place)
+    row.get_by_role("button", name=re.compile(f"^{words}")).click()
 
 
 def test_a_form_refuses_beside_its_fields_and_what_it_starts_fills_in_live_and_is_measured_once(tab, server):
@@ -110,11 +119,7 @@ def test_a_queue_is_ordered_paused_cancelled_and_retried_and_a_failure_stops_no_
     page = tab.sign_in().open(f"/sweep?exp={found.id}").page
 
     def press(key, words):
-        # The queue is drawn anew with every change: it must stand where the table does.
-        place = list(states(found)).index(key)
-        tab.until("document.querySelectorAll('#page-sweep .queue-row')[arg[0]]?.dataset.status === arg[1]",
-                  [place, states(found)[key]])  # fmt: skip
-        page.locator("#page-sweep .queue-row").nth(place).get_by_role("button", name=re.compile(f"^{words}")).click()
+        press_in_row(tab, found, key, words)
 
     def wait_for(key, state):
         wait(lambda: states(found)[key] == state, f"{key} was {state}")
@@ -150,6 +155,52 @@ def test_a_queue_is_ordered_paused_cancelled_and_retried_and_a_failure_stops_no_
             return table.row(broken).attempt
 
     wait(lambda: attempts() == 2 and states(found)[broken] == "failed", "it had failed again")
+
+
+def test_a_run_that_trains_is_paused_and_goes_on_where_it_stood_and_so_do_all(tab, server, wait):
+    grid = {"lr": [0.011, 0.012]}
+    found = described(server, "sweep", {"grid": grid}, run={"epochs": 12, "min_epoch_seconds": 0.5}, seeds=[0])
+    one, other = states(found)
+    whole = tab.sign_in().open(f"/sweep?exp={found.id}").page.locator("#page-sweep [data-queue-actions]")
+
+    def wait_for(key, *wanted):
+        wait(lambda: states(found)[key] in wanted, f"{key} was {' or '.join(wanted)}")
+
+    def epochs(key):
+        with found.table() as table:
+            name = table.row(key).run_id or ""
+        try:
+            return server.store.run(name).epochs.tolist()
+        except RunNotFound:
+            return []
+
+    whole.get_by_role("button", name="Go on").click()
+    wait_for(one, "running")
+    wait(lambda: len(epochs(one)) > 2, "it had trained for two epochs")
+    press_in_row(tab, found, one, "Pause")
+    # It is saved and makes room for the next one.
+    wait_for(one, "paused")
+    held = epochs(one)
+    assert len(held) < 13
+    wait_for(other, "running")
+    wait(lambda: len(epochs(other)) > 1, "the other one had trained for an epoch")
+    assert epochs(one) == held
+
+    whole.get_by_role("button", name="Pause all").click()
+    wait(lambda: "running" not in states(found).values(), "nothing ran any more")
+    stood = epochs(other)
+    assert 1 < len(stood) < 13
+    press_in_row(tab, found, one, "Resume")
+    assert whole.get_by_role("button", name="Resume").is_visible()
+    assert (epochs(one), epochs(other)) == (held, stood)
+
+    whole.get_by_role("button", name="Resume").click()
+    for key in (one, other):
+        wait_for(key, "done")
+        # Taken up, not begun anew: the recorded epochs are still the first ones, and none is missing or twice there.
+        assert epochs(key) == [float(epoch) for epoch in range(13)]
+    with found.table() as table:
+        assert [table.row(key).attempt for key in (one, other)] == [2, 2]
 
 
 def test_a_report_opens_alone_and_its_table_is_that_of_the_data(tab, server, tmp_path):
