@@ -10,8 +10,6 @@ window.prunescope = window.prunescope || {};
 
   const answers = (feed) => ps.spec().answers.includes(feed.name);
   const missing = (feed) => feed.total - feed.epochs.length;
-  // Each of its rows is measured on a network, not computed from weights.
-  const isMeasured = (feed) => ps.spec().measured.includes(feed.name);
 
   // Rows are missing between those at hand and the epoch asked for (-1: the newest).
   ps.lacks = function (feed, epoch) {
@@ -59,9 +57,7 @@ window.prunescope = window.prunescope || {};
     // A page that is about one epoch measures; what fills in for other epochs beside it says so in its own place.
     if (behind && !measures) {
       const count = `${behind.epochs.length} of ${behind.total} epochs`;
-      if (behind.stopped) return `Stopped at ${count}.`;
-      if (!isMeasured(behind)) return `Computed ${count} …`;
-      return behind.epochs.length || ps.measured ? `Measured ${count} …` : "Measuring … at first, PyTorch takes some seconds.";
+      return behind.stopped ? `Stopped at ${count}.` : `Computed ${count} …`;
     }
     const many = feeds.find(unmeasured);
     if (many && (many.busy || many.stopped)) {
