@@ -37,6 +37,9 @@ OF_LAYERS = {
     "cosine": "mean |cosine| of two units",
     "moved": "distance moved by a unit, mean",
     "turned": "angle turned by a unit, mean",
+    "tilted": "principal angle to the initialisation, mean of ten",
+    "groups": "groups of the similarity graph at cutoff 0.5",
+    "largest": "share of units in the largest group at cutoff 0.5",
     "stable": "stable rank",
     "knee": "knee of the spectrum",
     "outside": "eigenvalues above chance",
@@ -62,8 +65,8 @@ COLLAPSE = {
     "nc4": "NC4, away from the nearest class mean",
 }
 
-SHARES = ("prunable", "pruned", "fading", "worst", "ranked", "explained", "nc4", "remaining")
-DEGREES = ("angle", "closer", "turned")
+SHARES = ("prunable", "pruned", "fading", "worst", "ranked", "explained", "largest", "nc4", "remaining")
+DEGREES = ("angle", "closer", "turned", "tilted")
 
 
 def words(name: str, view: Mapping[str, Any] | None = None) -> str:

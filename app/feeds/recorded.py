@@ -4,15 +4,20 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from prunescope.app.feeds.kernel import width_over
 from prunescope.app.feeds.overview import layer_numbers
 from prunescope.engine.geometry import (
     AngleNull,
     angle_null,
     compare_to_init,
+    components,
+    cosine_matrix,
     direction_clusters,
+    edge_weights,
     expected_frame_potential,
     frame_potential,
     mean_abs_inner_product,
+    principal_angles,
     principal_basis,
     reconstruction_error,
     singular_values,
@@ -27,6 +32,12 @@ from prunescope.engine.store import Run
 KEPT = 20_000
 CLUSTERS = 4
 NULL_DRAWS = 20
+# Where two units stand near enough to be joined in the similarity graph.
+CUTOFF = 0.5
+# A larger graph's matrix of pairs would not fit beside the others.
+MOST_UNITS = 4096
+# Dimensions of the trained subspaces that are compared, at most.
+SUBSPACE = 10
 # Of a clustering; chance is clustered as often as the data, or it would be no chance.
 STARTS = 3
 # From a layer's living units (units, fan_in) and where these began.
@@ -38,6 +49,9 @@ NUMBERS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "cosine": lambda weights, initial: mean_abs_inner_product(weights),
     "moved": lambda weights, initial: float(np.linalg.norm(weights - initial, axis=1).mean()),
     "turned": lambda weights, initial: float(compare_to_init(initial, weights).angles.mean()),
+    "tilted": lambda weights, initial: float(
+        principal_angles(initial, weights, min(SUBSPACE, *weights.shape)).mean()
+    ),
     "stable": lambda weights, initial: stable_rank(singular_values(weights)),
     "knee": lambda weights, initial: float(reconstruction_error(singular_values(weights)).knee),
     "directions": lambda weights, initial: float(len(np.unique(direction_clusters(weights)))),
@@ -70,6 +84,9 @@ class Recorded:
             return self.z(run, layer, epoch)
         if kind == "explained":
             return self.explained(run, layer, epoch)
+        if kind in ("groups", "largest"):
+            sizes = self.groups(run, layer, epoch)
+            return np.nan if not len(sizes) else float(len(sizes) if kind == "groups" else sizes.max() / sizes.sum())
 
         def compute() -> float:
             weights, initial = run.weights(layer, epoch), run.weights(layer, float(run.epochs[0]))
@@ -89,6 +106,20 @@ class Recorded:
             return float(principal_basis(paths, min(2, paths.shape[2])).explained_variance_ratio.sum())
 
         return self.once(("explained", str(run.path), run.created, layer, epoch), compute)
+
+    def groups(self, run: Run, layer: str, epoch: float) -> np.ndarray:
+        """Sizes of the groups that the similarity graph joins at `CUTOFF`; empty where no graph can be made."""
+
+        def compute() -> np.ndarray:
+            weights = run.weights(layer, epoch)
+            norms = np.linalg.norm(weights, axis=1)
+            live = np.isfinite(norms) & (norms > 0)
+            if not 0 < live.sum() <= MOST_UNITS:
+                return np.zeros(0, dtype=np.int64)
+            width = width_over(run.weights(layer, float(each)) for each in run.epochs)
+            return components(edge_weights(cosine_matrix(weights[live]), width), CUTOFF, norms[live]).sizes
+
+        return self.once(("groups", str(run.path), run.created, layer, epoch), compute)
 
     def angles(self, run: Run, layer: str, epoch: float) -> np.ndarray:
         """(units,) angle of each to its centre among four, in degrees; nan for a unit without a direction."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from prunescope.app.evaluator import Evaluator
+from prunescope.app.feeds.kernel import width_over
 from prunescope.app.feeds.layers import Snapshot, about, dead_words, snapshot
 from prunescope.app.feeds.others import epoch_of, other_run, same_layer
 from prunescope.app.feeds.words import chosen_layer, units
@@ -115,17 +116,16 @@ class SimilarityFeed:
 
     @staticmethod
     def _weights_width(run: Run, memory: SimilarityMemory) -> float:
-        """σ: the mean of D over the pairs and epochs up to the fitted one; epochs without directions have none."""
-        widths = []
-        for epoch in map(float, run.epochs[run.epochs <= memory.fitted]):
+        """σ over the epochs up to the fitted one."""
+
+        def directions(epoch: float) -> np.ndarray:
             weights = run.weights(memory.layer.name, epoch)
-            if memory.other is not None and memory.other_layer is not None:
-                there = memory.other.weights(memory.other_layer.name, epoch_of(memory.other, epoch))
-                weights = np.vstack([weights, there])
-            widths.append(mean_distance(weights))
-        known = [width for width in widths if np.isfinite(width)]
-        # Rounding leaves a hair between equal directions.
-        return float(np.mean(known)) if known and np.mean(known) > 1e-6 else 0.0
+            if memory.other is None or memory.other_layer is None:
+                return weights
+            there = memory.other.weights(memory.other_layer.name, epoch_of(memory.other, epoch))
+            return np.vstack([weights, there])
+
+        return width_over(map(directions, map(float, run.epochs[run.epochs <= memory.fitted])))
 
     def settled(self, memory: SimilarityMemory) -> dict[str, Any]:
         return {"layer": memory.layer.name, "fit": memory.fitted, "laid": memory.laid} | memory.settled
@@ -286,19 +286,6 @@ def fitted_in(whole: np.ndarray, part: np.ndarray) -> np.ndarray:
     full = whole.astype(part.dtype)
     full[: len(part)] = part
     return full
-
-
-def mean_distance(weights: np.ndarray) -> float:
-    """Mean of D = (1 − cosine)/2 over all pairs of a (n_units, fan_in) float32 layer, itself included.
-
-    As ``kernel_width`` of one epoch, in two passes over the data: Σᵢⱼ⟨ŵᵢ, ŵⱼ⟩ = ‖Σᵢ ŵᵢ‖². Units of norm 0
-    are left out; nan where no unit has a direction.
-    """
-    lengths = np.sqrt(np.einsum("ij,ij->i", weights, weights))
-    if not np.isfinite(lengths).all() or not lengths.any():
-        return float("nan")
-    shares = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0) / (lengths > 0).sum()
-    return (1 - float(np.square(shares @ weights).sum(dtype=np.float64))) / 2
 
 
 def node_rows(now: Snapshot, memory: SimilarityMemory) -> dict[str, Any]:

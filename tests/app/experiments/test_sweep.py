@@ -43,7 +43,8 @@ def test_the_sweep_page_shows_any_quantity_against_any_setting(finished: Describ
     [
         ("turned", 90.0), ("moved", np.sqrt(5)), ("cosine", 13 / 25), ("potential", 13 / 15), ("stable", 20 / 12),
         ("angle", 0.0), ("spread", 0.0), ("knee", 1), ("outside", 0),
-        ("directions", 2), ("explained", 1.0), ("rank", None), ("closer", None), ("z", None),
+        ("directions", 2), ("explained", 1.0), ("tilted", 0.0), ("groups", 2), ("largest", 0.6),
+        ("rank", None), ("closer", None), ("z", None),
     ],
 )  # fmt: skip
 def test_every_number_of_a_layer_is_that_of_its_living_units(kind: str, expected: float | None, store: Store) -> None:
@@ -62,4 +63,4 @@ def test_every_number_of_a_layer_is_that_of_its_living_units(kind: str, expected
 
 
 def test_the_quantities_of_layers_are_those_that_can_be_computed() -> None:
-    assert set(quantities.OF_LAYERS) == {*NUMBERS, "closer", "z", "explained"}
+    assert set(quantities.OF_LAYERS) == {*NUMBERS, "closer", "z", "explained", "groups", "largest"}

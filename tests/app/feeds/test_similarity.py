@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from prunescope.app.feeds import FEEDS
 from prunescope.app.feeds.groups import block_means, matrix_side
-from prunescope.app.feeds.similarity import CUTOFFS, mean_distance
+from prunescope.app.feeds.kernel import mean_distance
+from prunescope.app.feeds.similarity import CUTOFFS
 from prunescope.app.state import read_view
 from prunescope.engine.geometry import component_curve, components_at, cosine_matrix, edge_weights, kernel_width
 
