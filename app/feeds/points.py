@@ -12,6 +12,8 @@ from prunescope.engine.experiments.summary import config_differences, spread
 
 # What tells replicates from each other, and nothing else.
 REPLICATE = ("seed", "name")
+# Where a run finds things and how it is kept: they can differ between any two runs, and seldom are what was asked.
+HOUSEKEEPING = ("data_dir", "download", "device", "threads", "min_epoch_seconds", "checkpoint_every", "durable")
 BEYOND = ("arm", "point", "level", "remaining")
 BESIDE = {"level": "round or level", "point": "point of the sweep", "remaining": "weights remaining"}
 
@@ -25,10 +27,11 @@ class Point(NamedTuple):
 
 
 def varied_settings(points: Sequence[Point]) -> list[str]:
-    """Settings that take several values, in their own order; arm, level and what remains last."""
+    """Settings that take several values, in their own order; arm, level and what remains last, then housekeeping."""
     differing = config_differences([point.settings for point in points])
     found = [name for name in differing if name not in REPLICATE]
-    return [*(name for name in found if name not in BEYOND), *(name for name in BEYOND if name in found)]
+    last = [name for name in (*BEYOND, *HOUSEKEEPING) if name in found]
+    return [*(name for name in found if name not in last), *last]
 
 
 def setting_words(name: str) -> str:
@@ -50,7 +53,9 @@ def plain_value(value: Any) -> Any:
     """A list of one is that one: the width of a net with one hidden layer is a number."""
     if isinstance(value, list | tuple):
         return plain_value(value[0]) if len(value) == 1 else ", ".join(map(str, value)) or "–"
-    if isinstance(value, bool) or value is None:
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
         return str(value)
     return value
 

@@ -27,6 +27,15 @@ def test_a_sweep_takes_runs_together_that_differ_in_the_seed_alone() -> None:
     assert both.x == ["sgd", "adam"] and both.n == [3, 1]
 
 
+def test_where_runs_keep_their_data_is_the_last_thing_that_tells_them_apart() -> None:
+    points = [
+        Point({"data_dir": folder, "lr": lr, "level": level}, 0, {"accuracy": 0.5})
+        for folder, lr, level in [(None, 0.1, 1), ("/data", 0.2, 2)]
+    ]
+    assert varied_settings(points) == ["lr", "level", "data_dir"]
+    assert grouped(points, "data_dir", "", "accuracy")[0][0].x == ["not set", "/data"]
+
+
 def test_the_sweep_page_shows_any_quantity_against_any_setting(finished: Described, complete: Any) -> None:
     told = complete("sweep", setting="arm")
     (drawn,) = told["figures"]["sweep"]["data"]
