@@ -20,7 +20,11 @@ window.prunescope = window.prunescope || {};
   const held = { all: 0, endless: 0 };
   const queued = [];
   const endless = (feedName) => ps.spec().measured.includes(feedName);
+  // What the user has asked has the server to itself for so long, until its first answer.
+  const HEAD_START_MS = 150;
   async function turn(feedName, signal) {
+    const subject = ps.feed(ps.pageFeeds(document.getElementById("page-" + ps.view().page))[0]);
+    if (subject && subject.busy && answers(subject.name) && !subject.epochs.length) await new Promise((done) => setTimeout(done, HEAD_START_MS));
     while ((held.all >= BESIDE || (endless(feedName) && held.endless)) && !signal.aborted) {
       await new Promise((done) => { queued.push(done); signal.addEventListener("abort", done, { once: true }); });
     }
