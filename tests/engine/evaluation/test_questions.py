@@ -2,6 +2,7 @@
 
 import copy
 import json
+from itertools import zip_longest
 
 import numpy as np
 import pytest
@@ -104,11 +105,11 @@ def test_questions_about_two_epochs_do_not_disturb_each_other(subjects, asked):
     def ask(epoch):
         return sensitivity(subjects, asked | {"epoch": epoch, "criterion": "l2", "layers": ["fc1", "fc2"]})
 
-    alone = {epoch: list(ask(epoch)) for epoch in (0.0, 2.0)}
-    first, second = ask(0.0), ask(2.0)
-    in_turns = list(zip(first, second, strict=True))
-    assert [pair[0] for pair in in_turns] == alone[0.0]
-    assert [pair[1] for pair in in_turns] == alone[2.0]
+    alone = {epoch: said(ask(epoch)) for epoch in (0.0, 2.0)}
+    # How many pauses lie between the answers is a matter of the machine's speed.
+    in_turns = list(zip_longest(ask(0.0), ask(2.0), fillvalue={"tick": True}))
+    assert said(one for one, _ in in_turns) == alone[0.0]
+    assert said(other for _, other in in_turns) == alone[2.0]
 
 
 def test_layers_together_end_with_nothing_left(subjects, asked):
