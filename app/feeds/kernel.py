@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+# More units than these need a matrix of pairs that no laptop holds for long.
+MOST_UNITS = 4096
 # Rounding leaves a hair between equal directions.
 _NO_WIDTH = 1e-6
 

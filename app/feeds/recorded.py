@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from prunescope.app.feeds.kernel import width_over
+from prunescope.app.feeds.kernel import MOST_UNITS, width_over
 from prunescope.app.feeds.overview import layer_numbers
 from prunescope.engine.geometry import (
     AngleNull,
@@ -34,8 +34,6 @@ CLUSTERS = 4
 NULL_DRAWS = 20
 # Where two units stand near enough to be joined in the similarity graph.
 CUTOFF = 0.5
-# A larger graph's matrix of pairs would not fit beside the others.
-MOST_UNITS = 4096
 # Dimensions of the trained subspaces that are compared, at most.
 SUBSPACE = 10
 # Of a clustering; chance is clustered as often as the data, or it would be no chance.

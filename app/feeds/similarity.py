@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from prunescope.app.evaluator import Evaluator
-from prunescope.app.feeds.kernel import width_over
+from prunescope.app.feeds.kernel import MOST_UNITS, width_over
 from prunescope.app.feeds.layers import Snapshot, about, dead_words, snapshot
 from prunescope.app.feeds.others import epoch_of, other_run, same_layer
 from prunescope.app.feeds.words import chosen_layer, units
@@ -29,8 +29,6 @@ from prunescope.engine.store import LayerInfo, Run
 
 # Lines beyond these only blacken the picture; a spanning tree is always among them.
 DRAWN = 3000
-# More units than these need a matrix of pairs that no laptop holds for long.
-MOST_UNITS = 4096
 CUTOFFS = np.round(np.linspace(0, 1, 101), 2)
 # A bin for each step of the slider, so that its counts are the histogram's.
 BINS = len(CUTOFFS) - 1

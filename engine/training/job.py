@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 # Examples evaluated at once. A whole validation set would not fit beside a ResNet, and on a CPU 1,000 images take
 # 1.6 times as long as ten batches of 100, whose activations stay in the cache.
-_AT_ONCE = {"cpu": 100, "cuda": 1000}
+_AT_ONCE, _AT_ONCE_ON_CPU = 1000, 100
 
 
 class BatchOrder:
@@ -106,7 +106,7 @@ class Job:
     def evaluate(self, inputs: Tensor, targets: Tensor) -> tuple[float, float]:
         """Loss and accuracy on given examples, with dropout off and running statistics used."""
         self.model.eval()
-        at_once = _AT_ONCE.get(inputs.device.type, _AT_ONCE["cuda"])
+        at_once = _AT_ONCE_ON_CPU if inputs.device.type == "cpu" else _AT_ONCE
         outputs = torch.cat([self.model(batch) for batch in inputs.split(at_once)])
         self.model.train()
         return self.judge(outputs, targets)

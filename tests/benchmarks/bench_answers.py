@@ -20,7 +20,7 @@ from bench_live import DRAG, ours, row, words
 from bench_queue import wait_for
 from prunescope.engine.pruning.criteria import CRITERIA
 from prunescope.engine.store import Store, StoreError
-from serving import find_browser
+from serving import chromium
 
 MODELS = {"lenet-300-100": ("28", "fc1"), "conv4": ("32", "conv3")}
 ANSWER_MS, SLIDER_MS = 300, 50
@@ -43,15 +43,8 @@ ASK = f"""async (criterion) => {{
 def main() -> int:
     """Train each network, ask about it meanwhile, and print the times."""
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    program = find_browser()
-    if program is None:
-        print("not measured: needs a browser (chromium or google-chrome)")
-        return 0
-    from playwright.sync_api import sync_playwright
-
-    print(f"{'what':52} {'against':34} {'to reach':>10} {'measured':>12}")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
+        print(f"{'what':52} {'against':34} {'to reach':>10} {'measured':>12}")
         for model, (side, layer) in MODELS.items():
             with (
                 tempfile.TemporaryDirectory() as name,
@@ -74,7 +67,6 @@ def main() -> int:
                     row(f"  another criterion → first number: {of}", "", f"≤ {ANSWER_MS} ms", words(asked, share))
                     row(f"  slider → paint: {of}", "", f"≤ {SLIDER_MS} ms", words(moved, share))
                 page.context.close()
-        browser.close()
     return 0
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from prunescope.engine.store import LayerInfo, Store
-from serving import find_browser, served
+from serving import chromium, served
 
 FAN_IN = 576
 PERIOD_MS = 500
@@ -81,20 +81,12 @@ def main() -> int:
     if options.poll:
         serve_polling(*options.poll)
         return 0
-    program = find_browser()
-    if program is None:
-        print("not measured: needs a browser (chromium or google-chrome)")
-        return 0
-    from playwright.sync_api import sync_playwright
-
-    print(f"{'what':52} {'against':34} {'to reach':>10} {'measured':>12}")
-    with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser, tempfile.TemporaryDirectory() as folder:
+        print(f"{'what':52} {'against':34} {'to reach':>10} {'measured':>12}")
         for (units, history), reach in SIZES.items():
             updates(browser, Path(folder) / str(units), units, history, reach, options.updates)
         first_figure(browser, Path(folder) / "64")
         slider(browser, Path(folder) / "real")
-        browser.close()
     return 0
 
 

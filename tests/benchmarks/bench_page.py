@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from prunescope.engine.store import LayerInfo, Store
-from serving import find_browser, served
+from serving import chromium, served
 
 ROUNDS = 7
 EPOCHS, UNITS, FAN_IN = 31, 120, 9
@@ -39,15 +39,8 @@ def main() -> int:
     if options.serve:
         serve(*options.serve)
         return 0
-    program = find_browser()
-    if program is None:
-        print("not measured: needs a browser (chromium or google-chrome)")
-        return 0
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
+    with chromium() as browser, tempfile.TemporaryDirectory() as folder:
         record(Path(folder))
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         with (
             served(__file__, "--serve", "markup", folder) as markup,
             served(__file__, "--serve", "components", folder) as components,
@@ -62,7 +55,6 @@ def main() -> int:
                     times[url].append(seen["page"] / 1000)
                     if url == ours:
                         figures.append(seen["figures"] / 1000)
-        browser.close()
     # The first load fills the caches of browser and server.
     mine, theirs = statistics.median(times[ours][1:]), statistics.median(times[usual][1:])
     print(f"{'what':52} {'against':34} {'to reach':>10} {'measured':>12}")

@@ -22,7 +22,7 @@ from typing import Any
 from bench_live import DRAG, ours, row, words
 from prunescope.engine.pruning.criteria import CRITERIA
 from prunescope.engine.store import Store
-from serving import find_browser
+from serving import chromium
 
 # Nets that take long enough to train that the queue outlasts the measurement.
 QUEUE = ("run.epochs=2000", "run.snapshot_every=1", "sweep.measures=[]", "sweep.grid={hidden=[[300],[301],[302],[303]]}")
@@ -37,18 +37,11 @@ READY = """() => { const ps = window.prunescope, page = document.getElementById(
 def main() -> int:
     """Measure each thing idle and beside two queues, and print them in turn."""
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    program = find_browser()
-    if program is None:
-        print("not measured: needs a browser (chromium or google-chrome)")
-        return 0
-    from playwright.sync_api import sync_playwright
-
     cores = os.cpu_count() or 1
-    print(f"{'what':52} {'against':34} {'to reach':>10} {'measured':>12}")
-    with sync_playwright() as driver, tempfile.TemporaryDirectory() as name:
+    with chromium() as browser, tempfile.TemporaryDirectory() as name:
+        print(f"{'what':52} {'against':34} {'to reach':>10} {'measured':>12}")
         folder = Path(name)
         run_id = trained(folder)
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         with ours(folder) as address:
             url = address.partition("/trajectories")[0]
             page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
@@ -62,7 +55,6 @@ def main() -> int:
                     for share, of in ((0.5, "median"), (0.95, "95 of 100")):
                         against = f"idle, {words(idle[what], share)}"
                         row(f"{what}, {workers} training: {of}", against, reach, words(busy[what], share))
-        browser.close()
     return 0
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench_geometry import trajectory
 from prunescope.engine.store import LayerInfo, Store
-from serving import find_browser, served
+from serving import chromium, served
 
 LAYERS = {"512 × 4,608, 100 epochs": (512, 4608, 100), "2,048 × 64, 30 epochs": (2048, 64, 30)}
 PAGES = ("alignment", "trajectories", "structure", "similarity", "spectrum")
@@ -62,15 +62,8 @@ def main() -> int:
     """Open every page, move the similarity graph's sliders, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.parse_args()
-    program = find_browser()
-    if program is None:
-        print("not measured: needs a browser (chromium or google-chrome)")
-        return 0
-    from playwright.sync_api import sync_playwright
-
     serve = str(Path(__file__).with_name("bench_page.py"))
-    with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser, tempfile.TemporaryDirectory() as folder:
         for number, (name, (units, fan_in, epochs)) in enumerate(LAYERS.items()):
             run = record(Path(folder), f"wide{number}", units, fan_in, epochs)
             print(f"{name:28}{'first figure':>14}{'Stop offered':>14}{'every epoch':>14}   s")
@@ -85,13 +78,12 @@ def main() -> int:
                     told = "".join(f"{'–' if time is None else format(time / 1000, '.1f'):>14}" for time in times)
                     print(f"  {page:26}{told}", flush=True)
                     if page == "similarity":
-                        cutoffs = [{"cutoff": round(0.3 + 0.6 * (i * 17 % MOVES) / MOVES, 2)} for i in range(MOVES)]
+                        cutoffs = [{"cut": round(0.3 + 0.6 * (i * 17 % MOVES) / MOVES, 2)} for i in range(MOVES)]
                         scrubs = [{"follow": False, "epoch": i * 7 % epochs} for i in range(MOVES)]
                         moves = {"cutoff → paint": cutoffs, "epoch → paint": scrubs}
                         for words, changes in moves.items():
                             print(f"    {words:24}{spread(tab.evaluate(MOVE, [changes]))}", flush=True)
                     tab.context.close()
-        browser.close()
     return 0
 
 

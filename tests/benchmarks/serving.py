@@ -1,4 +1,4 @@
-"""What the benchmarks in a browser share: finding the browser, and a server in a process of its own."""
+"""What the benchmarks in a browser share: a browser, and a server in a process of its own."""
 
 import contextlib
 import shutil
@@ -8,11 +8,22 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 
-def find_browser() -> str | None:
-    """The Chromium or Chrome of this machine."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+@contextlib.contextmanager
+def chromium() -> Iterator[Any]:
+    """A headless Chromium or Chrome. A machine without one is told so and ends the program: that is no failure."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        print("not measured: needs a browser (chromium or google-chrome)")
+        sys.exit(0)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
 
 
 @contextlib.contextmanager
