@@ -3,7 +3,9 @@
 from prunescope.engine.config import RunConfig
 
 # Small init, so that filters align beyond chance (59° → 46°); two steps an epoch, so that it takes some
-# forty epochs to form; 0.6 s each, so that a minute and a half of it can be followed with the eyes.
+# forty epochs to form; 0.6 s each, so that a minute and a half of it can be followed with the eyes. On one
+# thread, because two wait for each other whenever anything else uses a core: beside the page, the server and
+# the evaluator's start an epoch then took 0.8 s instead of 0.2 s, and the page seemed to stop.
 DEMO = RunConfig(
     name="demo",
     dataset="digits",
@@ -14,6 +16,7 @@ DEMO = RunConfig(
     batch_size=700,
     epochs=150,
     min_epoch_seconds=0.6,
+    threads=1,
 )
 
 # Brutzkus & Globerson's setting at k = 120: gradient descent with η = c_η/k and σ = c_η/(16 k^1.5) at
