@@ -42,6 +42,8 @@ def fit(job: Job, journal: Journal, control: Control) -> bool:
                 if not attend(job, journal, control):
                     return False
         job.end_epoch()
+        # Before the rest, which takes up what saving cost: on a disk that is busy writing, half a second.
+        save_if_due(job, journal)
         control.rest(job.config.min_epoch_seconds - (time.monotonic() - begun))
         if not attend(job, journal, control):
             return False
@@ -78,6 +80,11 @@ def attend(job: Job, journal: Journal, control: Control) -> bool:
     if wish == "stop":
         journal.checkpoint(job)
         return False
+    save_if_due(job, journal)
+    return True
+
+
+def save_if_due(job: Job, journal: Journal) -> None:
+    """Save a checkpoint where the last one is old enough."""
     if journal.is_checkpoint_due(job):
         journal.checkpoint(job)
-    return True
