@@ -101,15 +101,23 @@ def _first_idea(subject: Subject, layers: Sequence[str], criterion: str) -> Iter
     """Where a criterion takes long to measure: the curve of the order that the first few examples suggest."""
     begun = time.perf_counter()
     base = criterion_named(criterion).base
-    for estimate in subject.learn(criterion, layers):
-        yield {"tick": True}
-        if time.perf_counter() - begun < WORTH_AN_IDEA or any((base, layer) not in estimate for layer in layers):
-            continue
-        for answer in _curve_of(subject, layers, criterion, 0, estimate):
-            if not answer.get("tick"):
-                yield answer | {"criterion": criterion, "seed": 0, "provisional": True}
-                return
-            yield answer
+
+    def missing(quantities: Quantities) -> bool:
+        return any((base, layer) not in quantities for layer in layers)
+
+    # What an earlier question has begun to measure suggests an order at once.
+    if missing(subject.suggested) or not missing(subject.known):
+        for estimate in subject.learn(criterion, layers):
+            yield {"tick": True}
+            if time.perf_counter() - begun > WORTH_AN_IDEA and not missing(estimate):
+                break
+        else:
+            return
+    for answer in _curve_of(subject, layers, criterion, 0, subject.suggested):
+        if not answer.get("tick"):
+            yield answer | {"criterion": criterion, "seed": 0, "provisional": True}
+            return
+        yield answer
 
 
 def _curve_of(
@@ -123,7 +131,9 @@ def _curve_of(
     inputs, targets = subject.calibration
     pairs = global_order(subject.network, layers, criterion, inputs, targets, seed, known=known or subject.known)
     levels = equal_steps(len(pairs), GLOBAL_LEVELS)
-    parts = stream_global_curve(subject.network, pairs, subject.inputs, subject.targets, levels=levels, patience=STEP_SECONDS)
+    parts = stream_global_curve(
+        subject.network, pairs, subject.inputs, subject.targets, levels=levels, patience=STEP_SECONDS
+    )
     yield from _refined(parts, [], len(pairs))
 
 
@@ -159,7 +169,9 @@ def ablation(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     criterion = ask.get("criterion", "l2")
     yield from learn(subject, criterion, [ask["layer"]])
     order = order_of(subject, ask["layer"], criterion).tolist()
-    for part in _new(stream_ablation(subject.network, ask["layer"], subject.inputs, subject.targets, patience=STEP_SECONDS)):
+    for part in _new(
+        stream_ablation(subject.network, ask["layer"], subject.inputs, subject.targets, patience=STEP_SECONDS)
+    ):
         yield (
             {"tick": True}
             if part is None or not part.n_seen

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import threadpoolctl
 import torch
 from prunescope.engine.config import RunConfig
 from prunescope.engine.custom import is_custom, load_callable
@@ -42,7 +43,8 @@ class Subject:
     inputs, targets : (n, …), (n,) held-out examples, in an order that makes every prefix a fair sample
     calibration : the same of training examples, for criteria that look at data
     initial : the weights at epoch 0, by state-dict name
-    known : what criteria have measured on the calibration examples so far
+    known : what criteria have measured on the calibration examples
+    suggested : what they have measured on the first of them, where they are not through
     """
 
     model: nn.Module
@@ -52,6 +54,7 @@ class Subject:
     calibration: tuple[torch.Tensor, torch.Tensor]
     initial: dict[str, np.ndarray]
     known: Quantities = field(default_factory=dict)
+    suggested: Quantities = field(default_factory=dict)
     _under_way: dict[Any, Iterator[Estimate]] = field(default_factory=dict)
 
     @cached_property
@@ -82,6 +85,7 @@ class Subject:
                 # Whoever asks again begins anew.
                 self._under_way.pop(key, None)
                 raise
+            self.suggested.update(estimate.quantities)
             if estimate.complete:
                 self._under_way.pop(key, None)
                 self.known.update(estimate.quantities)
@@ -227,6 +231,9 @@ def _examples(given: Any) -> tuple[torch.Tensor, torch.Tensor]:
 def set_threads() -> None:
     """Leave one core to the training: answers may take longer, the training must not."""
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
+    # NumPy's matrix products (clusters, pairs of units) would start a thread for each core, which wait for each
+    # other beside a training: six times the work for 300 × 784.
+    threadpoolctl.threadpool_limits(1, "blas")
     torch.set_grad_enabled(False)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-from prunescope.engine.pruning.flow import Network
+from prunescope.engine.pruning.flow import CONVS, Network
 from prunescope.engine.pruning.program import footprint, upto
 from prunescope.engine.pruning.scores import Floats
 from prunescope.engine.pruning.stream import stream_ablation
@@ -29,6 +29,10 @@ class Estimate(NamedTuple):
 
 # Examples of the first piece, and of the largest: each is twice the one before.
 _FIRST, _MOST = 4, 64
+# Multiply-adds of a piece, about: 40 ms of one core. Fewer examples cost more in all, but nobody waits for a piece long.
+_WORK = 2**29
+# The backward pass takes as many again for the layer's inputs, and as many for its weights.
+_WITH_GRADIENTS = 3
 _ACTIVATIONS = {
     "relu",
     "relu6",
@@ -61,8 +65,9 @@ def stream_quantities(
     PruningError
         If the network cannot read the inputs or a layer's units cannot be removed.
     """
-    footprint(upto(network), inputs)  # raises where the inputs do not fit
-    return _STREAMS[base](network, layers, inputs, targets)
+    shapes = footprint(upto(network), inputs).shapes  # raises where the inputs do not fit
+    work = sum(_multiply_adds(network, node, shape) for node, shape in shapes.items())
+    return _STREAMS[base](network, layers, inputs, targets, work)
 
 
 def measured_together(base: str) -> str | None:
@@ -70,19 +75,28 @@ def measured_together(base: str) -> str | None:
     return None if base not in _STREAMS else base.split("-")[0]
 
 
-def _pieces(count: int) -> Iterator[slice]:
-    start, size = 0, _FIRST
+def _multiply_adds(network: Network, node: fx.Node, shape: torch.Size) -> int:
+    """Of one example: each output number of a dense layer is a dot product over one row of its weight."""
+    module = network.module.get_submodule(str(node.target)) if node.op == "call_module" else None
+    return shape.numel() * module.weight[0].numel() if isinstance(module, (nn.Linear, *CONVS)) else 0
+
+
+def _pieces(count: int, work: int) -> Iterator[slice]:
+    """Of ``count`` examples that take ``work`` multiply-adds each."""
+    most = max(1, min(_MOST, _WORK // max(1, work)))
+    start, size = 0, min(_FIRST, most)
     while start < count:
         yield slice(start, min(count, start + size))
-        start, size = start + size, min(_MOST, 2 * size)
+        start, size = start + size, min(most, 2 * size)
 
 
-def _taylor(network: Network, layers: Sequence[str], inputs: Tensor, targets: Tensor) -> Iterator[Estimate]:
+def _taylor(network: Network, layers: Sequence[str], inputs: Tensor, targets: Tensor, work: int) -> Iterator[Estimate]:
     """|Σ w·∂loss/∂w| with the loss averaged over the examples."""
     program = upto(network)
     weights = [network.module.get_submodule(layer).weight for layer in layers]
-    totals = [torch.zeros_like(weight, dtype=torch.float64) for weight in weights]
-    for piece in _pieces(len(inputs)):
+    # Linear in the gradient, so a number a unit is all that is kept of the pieces before.
+    totals = [torch.zeros(len(weight), dtype=torch.float64, device=program.device) for weight in weights]
+    for piece in _pieces(len(inputs), _WITH_GRADIENTS * work):
         # Between two pieces the network answers other questions, which want no gradients.
         for weight in weights:
             weight.requires_grad_(True)
@@ -97,19 +111,18 @@ def _taylor(network: Network, layers: Sequence[str], inputs: Tensor, targets: Te
         found: Quantities = {}
         for layer, weight, total, gradient in zip(layers, weights, totals, gradients, strict=True):
             if gradient is not None:
-                total += gradient.double()
-            product = (weight.detach().double() * total / piece.stop).reshape(len(weight), -1)
-            found["taylor", layer] = product.sum(1).abs().cpu().numpy()
+                total += (weight.detach() * gradient).reshape(len(weight), -1).sum(1, dtype=torch.float64)
+            found["taylor", layer] = (total / piece.stop).abs().cpu().numpy()
         yield Estimate(found, piece.stop == len(inputs))
 
 
-def _activations(network: Network, layers: Sequence[str], inputs: Tensor, _: Tensor) -> Iterator[Estimate]:
+def _activations(network: Network, layers: Sequence[str], inputs: Tensor, _: Tensor, work: int) -> Iterator[Estimate]:
     """Statistics of a unit's output, behind its BatchNorm and activation, over examples and positions."""
     nodes = {layer: behind_activation(network, layer) for layer in layers}
     program = upto(network, *nodes.values())
     sums: dict[str, dict[str, Tensor]] = {layer: {} for layer in layers}
     counts = dict.fromkeys(layers, 0)
-    for piece in _pieces(len(inputs)):
+    for piece in _pieces(len(inputs), work):
         with torch.inference_mode():
             values = program.before(inputs[piece].to(program.device))
             for layer, node in nodes.items():
@@ -139,7 +152,7 @@ def _totals(value: Tensor, axis: int) -> dict[str, Tensor]:
     }
 
 
-def _ablation(network: Network, layers: Sequence[str], inputs: Tensor, targets: Tensor) -> Iterator[Estimate]:
+def _ablation(network: Network, layers: Sequence[str], inputs: Tensor, targets: Tensor, _: int) -> Iterator[Estimate]:
     """Correct answers that go with each unit alone."""
     found: Quantities = {}
     for layer in layers:
@@ -162,7 +175,7 @@ def behind_activation(network: Network, layer: str) -> fx.Node:
     return node
 
 
-_STREAMS: dict[str, Callable[[Network, Sequence[str], Tensor, Tensor], Iterator[Estimate]]] = {
+_STREAMS: dict[str, Callable[[Network, Sequence[str], Tensor, Tensor, int], Iterator[Estimate]]] = {
     "taylor": _taylor,
     "ablation": _ablation,
     **{f"activation-{name}": _activations for name in _STATISTICS},

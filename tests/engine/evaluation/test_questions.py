@@ -77,6 +77,17 @@ def test_a_criterion_that_is_long_in_measuring_first_answers_with_a_provisional_
     assert last["seen"] == last["total"]
 
 
+def test_what_a_question_cut_short_has_measured_suggests_the_next_ones_order(subjects, asked, monkeypatch):
+    subject = subjects.at("small", 2.0)
+    begun = subject.learn("taylor", ["fc1"])
+    for _ in range(2):
+        next(begun)
+    suggested = subject.suggested["taylor", "fc1"].copy()
+    monkeypatch.setattr(type(subject), "learn", lambda *_: pytest.fail("measured before anything was said"))
+    first = next(a for a in curves(subjects, asked | {"layers": ["fc1"], "criteria": ["taylor:largest"]}) if "tick" not in a)
+    assert first["provisional"] and first["order"] == np.argsort(-suggested, kind="stable").tolist()
+
+
 def test_two_questions_share_what_a_criterion_measures_and_a_failure_is_not_remembered(subjects, monkeypatch):
     subject, begun = subjects.at("small", 2.0), []
 

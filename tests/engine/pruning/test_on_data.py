@@ -35,6 +35,17 @@ def test_an_estimate_is_exact_for_the_examples_seen_so_far(convnet, base):
     np.testing.assert_allclose(estimates[0].quantities[base, "3"], few.quantities[base, "3"], rtol=1e-9)
 
 
+@pytest.mark.parametrize("base", ["taylor", "activation-l2"])
+def test_an_expensive_network_is_measured_on_fewer_examples_at_a_time(convnet, images, base, monkeypatch):
+    network = trace(convnet)
+    *_, cheap = pieces = list(stream_quantities(network, base, ["0", "3"], *images))
+    monkeypatch.setattr("prunescope.engine.pruning.on_data._WORK", 1)
+    *_, dear = one_by_one = list(stream_quantities(network, base, ["0", "3"], *images))
+    assert len(pieces) < len(one_by_one) == len(images[0])
+    for key, values in cheap.quantities.items():
+        np.testing.assert_allclose(dear.quantities[key], values, rtol=1e-5, atol=1e-9)
+
+
 def test_weights_are_as_before_and_want_no_gradient_between_two_pieces(convnet, images):
     network = trace(convnet)
     before = {name: tensor.clone() for name, tensor in network.module.state_dict().items()}
