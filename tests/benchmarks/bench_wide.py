@@ -1,8 +1,8 @@
 """The geometry pages on wide layers, as a browser sees them: ``python tests/benchmarks/bench_wide.py``.
 
-Each page of a finished run is opened in headless Chromium under a server that has computed nothing yet: seconds until
-its first figure is drawn, until it offers to stop the computation (where that takes long), and until every epoch is
-computed and drawn. Then, on the similarity graph, milliseconds from a move of the cutoff or of the epoch to its paint.
+A small run is on the screen, in headless Chromium, and each page of a wide one is chosen, of which the server has
+computed nothing yet: seconds from the choice until the first figure is drawn, until the page offers to stop the
+computation (where that takes long), and until every epoch is computed and drawn. Then, on the similarity graph, milliseconds from a move of the cutoff or of the epoch to its paint.
 Promised: each quantity of a 512 × 4608 layer over 100 epochs within 2 s, or progress that can be stopped.
 """
 
@@ -20,10 +20,12 @@ from serving import chromium, served
 LAYERS = {"512 × 4,608, 100 epochs": (512, 4608, 100), "2,048 × 64, 30 epochs": (2048, 64, 30)}
 PAGES = ("alignment", "trajectories", "structure", "similarity", "spectrum")
 MOVES = 40
-WATCH = """
+CHOOSE = """
+([page, run]) => {
 window.seen = {};
+const begun = performance.now();
 const look = () => {
-  const now = performance.now(), ps = window.prunescope, page = document.querySelector(".page:not([hidden])");
+  const now = performance.now() - begun, ps = window.prunescope, page = document.querySelector(".page:not([hidden])");
   if (page && ps?.feed && ps.view) {
     if (!seen.figure && page.querySelector("[data-figure] .main-svg")) seen.figure = now;
     const stop = page.querySelector("[data-do=stop]");
@@ -34,9 +36,11 @@ const look = () => {
     const boxes = [...page.querySelectorAll("[data-figure]:not(.is-unused)")].filter((box) => box.offsetParent);
     if (!seen.whole && done && seen.figure && boxes.every((box) => box.querySelector(".main-svg"))) seen.whole = now;
   }
-  requestAnimationFrame(look);
+  if (!seen.whole) requestAnimationFrame(look);
 };
+window.prunescope.set({ page, run });
 requestAnimationFrame(look);
+}
 """
 # Resolves once the frame that follows a change has been painted.
 MOVE = """
@@ -64,14 +68,16 @@ def main() -> int:
     parser.parse_args()
     serve = str(Path(__file__).with_name("bench_page.py"))
     with chromium() as browser, tempfile.TemporaryDirectory() as folder:
+        small = record(Path(folder), "small", 8, 16, 3)
         for number, (name, (units, fan_in, epochs)) in enumerate(LAYERS.items()):
             run = record(Path(folder), f"wide{number}", units, fan_in, epochs)
             print(f"{name:28}{'first figure':>14}{'Stop offered':>14}{'every epoch':>14}   s")
             for page in PAGES:
                 with served(serve, "--serve", "markup", folder) as address:
                     tab = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-                    tab.add_init_script(WATCH)
-                    tab.goto(f"{address}{page}?run={run}")
+                    tab.goto(f"{address}?run={small}")
+                    tab.wait_for_function("() => document.querySelector('.page:not([hidden]) .main-svg')")
+                    tab.evaluate(CHOOSE, [page, run])
                     tab.wait_for_function("() => window.seen.whole", timeout=180_000)
                     seen = tab.evaluate("() => window.seen")
                     times = [seen["figure"], seen.get("stop"), seen["whole"]]
