@@ -2,7 +2,8 @@
 
 A small run is on the screen, in headless Chromium, and each page of a wide one is chosen, of which the server has
 computed nothing yet: seconds from the choice until the first figure is drawn, until the page offers to stop the
-computation (where that takes long), and until every epoch is computed and drawn. Then, on the similarity graph, milliseconds from a move of the cutoff or of the epoch to its paint.
+computation (where that takes long), and until every epoch is computed and drawn. Then, on the similarity graph,
+milliseconds from a move of the cutoff or of the epoch to its paint.
 Promised: each quantity of a 512 × 4608 layer over 100 epochs within 2 s, or progress that can be stopped.
 """
 
