@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 from prunescope.app.evaluator import Evaluator
+from prunescope.app.feeds.layers import snapshot
+from prunescope.app.feeds.others import epoch_of, fitted_epoch
 from prunescope.app.feeds.words import chosen_layer, epoch_text, units
 from prunescope.app.figures import similarity as figures
+from prunescope.engine.geometry import cluster_labels, match_clusters
 from prunescope.engine.recent import Recent
 from prunescope.engine.store import LayerInfo, Run
 
@@ -20,13 +23,16 @@ class EmbeddingMemory:
     layer: LayerInfo
     method: str
     epoch: float
+    by: str
+    fitted: float
+    n_clusters: int
 
 
 class EmbeddingFeed:
     """One picture, refined step by step; the scrubber does not move it."""
 
     answers = True
-    keys = ("layer", "emb", "embat")
+    keys = ("layer", "emb", "embat", "by", "fit", "k")
 
     def __init__(self) -> None:
         self._done = Recent[tuple[Any, ...], dict[str, Any]](KEPT)
@@ -34,19 +40,26 @@ class EmbeddingFeed:
     def begin(self, run: Run, view: dict[str, Any]) -> EmbeddingMemory:
         layer = chosen_layer(run, view["layer"])
         asked = float(view["embat"]) if view["embat"] >= 0 else float(view.get("at", run.epochs[-1]))
-        epoch = float(run.epochs[max(0, int(np.searchsorted(run.epochs, asked, side="right")) - 1)])
-        return EmbeddingMemory(layer, view["emb"], epoch)
+        return EmbeddingMemory(
+            layer=layer,
+            method=view["emb"],
+            epoch=epoch_of(run, asked),
+            by=view["by"],
+            fitted=fitted_epoch(run, view),
+            n_clusters=min(int(view["k"]), layer.units),
+        )
 
     def settled(self, memory: EmbeddingMemory) -> dict[str, Any]:
         chosen = {} if memory.method == "none" else {"embat": memory.epoch}
-        return {"layer": memory.layer.name} | chosen
+        return {"layer": memory.layer.name, "fit": memory.fitted} | chosen
 
     def answer(
         self, run: Run, memory: EmbeddingMemory, view: dict[str, Any], epoch: float, evaluator: Evaluator
     ) -> Iterator[dict[str, Any]]:
         nothing = np.full(memory.layer.units, np.nan)
+        blank = {"emb_x": nothing, "emb_y": nothing, "emb_labels": np.zeros(len(nothing), dtype=int)}
         if memory.method == "none":
-            yield {"emb_x": nothing, "emb_y": nothing, "emb_said": "", "emb_problem": ""}
+            yield blank | {"emb_said": "", "emb_problem": ""}
             return
         key = (run.id, run.created, memory)
         known = self._done.get(key)
@@ -54,10 +67,22 @@ class EmbeddingFeed:
             yield known
             return
         name = f"{NAMES[memory.method]} of {epoch_text(memory.epoch)}"
-        row = {"emb_x": nothing, "emb_y": nothing, "emb_said": f"{name}: computing …", "emb_problem": ""}
+        if memory.by == "activations":
+            name += ", by activations"
+        row: dict[str, Any] = blank | {
+            "emb_labels": cluster_names(run, memory),
+            "emb_said": f"{name}: computing …",
+            "emb_problem": "",
+        }
         yield row
         asked = evaluator.ask(
-            "embed", priority=3, run=run.id, layer=memory.layer.name, epoch=memory.epoch, method=memory.method
+            "embed",
+            priority=3,
+            run=run.id,
+            layer=memory.layer.name,
+            epoch=memory.epoch,
+            method=memory.method,
+            by=memory.by,
         )
         try:
             for message in asked:
@@ -71,5 +96,21 @@ class EmbeddingFeed:
         self._done.put(key, row)
 
     def templates(self, run: Run, memory: EmbeddingMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
-        drawn = {} if memory.method == "none" else {"embedding": figures.embedding(theme, units(memory.layer)[:-1])}
+        drawn = (
+            {}
+            if memory.method == "none"
+            else {"embedding": figures.embedding(theme, units(memory.layer)[:-1], memory.n_clusters)}
+        )
         return {"figures": drawn, "texts": {"similarity-embedding": {"$": "emb_said", "at": "epoch"}}, "lists": {}}
+
+
+def cluster_names(run: Run, memory: EmbeddingMemory) -> np.ndarray:
+    """(units,) the cluster of each unit at the embedded epoch, named as at the fitted one; 0 where not defined."""
+    names: np.ndarray | None = None
+    for epoch in (memory.fitted, memory.epoch):
+        now = snapshot(run, memory.layer, epoch)
+        if now.problem or not now.live.all():
+            continue
+        labels = cluster_labels(now.pairs, memory.n_clusters, seed=0, n_init=3)
+        names = labels if names is None else match_clusters(names, labels)[labels]
+    return np.zeros(memory.layer.units, dtype=int) if names is None else names

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 from prunescope.app.evaluator import Evaluator
+from prunescope.app.feeds.graph import CUTOFFS
 from prunescope.app.feeds.layers import snapshot
-from prunescope.app.feeds.similarity import CUTOFFS, USUAL_CUTOFF, SimilarityFeed, SimilarityMemory, cosines_of, merged
+from prunescope.app.feeds.similarity import USUAL_CUTOFF, SimilarityFeed, SimilarityMemory, edges_of, merged
 from prunescope.app.feeds.structure import correlation_words
 from prunescope.app.feeds.words import chosen_layer, units
 from prunescope.app.figures import similarity as figures
-from prunescope.engine.geometry import cluster_labels, components_of_tree, edge_weights, ordered_cosines, spanning_edges
+from prunescope.engine.geometry import cluster_labels, components_of_tree, ordered_cosines, spanning_edges
 from prunescope.engine.store import LayerInfo, Run
 
 # Cells a side: a screen shows no more, and means of blocks are said to be means.
@@ -18,13 +19,13 @@ SIDE = 320
 
 
 class GroupsFeed:
-    """Components at each stop of the cutoff slider: size and largest norm (weights only)."""
+    """Components at each stop of the cutoff slider: size and largest norm."""
 
     answers = True
-    keys = ("layer", "fit", "with")
+    keys = ("layer", "fit", "by", "with")
 
     def begin(self, run: Run, view: dict[str, Any]) -> SimilarityMemory:
-        return SimilarityFeed().begin(run, view | {"by": "weights", "laid": USUAL_CUTOFF})
+        return SimilarityFeed().begin(run, view | {"laid": USUAL_CUTOFF})
 
     def settled(self, memory: SimilarityMemory) -> dict[str, Any]:
         return {"layer": memory.layer.name, "fit": memory.fitted}
@@ -33,13 +34,12 @@ class GroupsFeed:
         self, run: Run, memory: SimilarityMemory, view: dict[str, Any], epoch: float, evaluator: Evaluator
     ) -> Iterator[dict[str, Any]]:
         now = merged(run, memory, epoch)
-        if now.problem or now.live.sum() < 2:
+        weights, live = (None, now.live) if now.problem else edges_of(run, memory, now, epoch, evaluator)
+        if weights is None or live.sum() < 2:
             nothing = np.full(len(CUTOFFS), np.nan)
             yield {"group_size": nothing, "group_norm": nothing, "group_said": [""] * len(CUTOFFS)}
             return
-        live = now.live
-        weights = edge_weights(cosines_of(now)[np.ix_(live, live)], memory.width)
-        yield group_rows(weights, now.norms[live])
+        yield group_rows(weights[np.ix_(live, live)], now.norms[live])
 
     def templates(self, run: Run, memory: SimilarityMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
         return {

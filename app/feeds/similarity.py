@@ -7,31 +7,21 @@ from typing import Any
 
 import numpy as np
 from prunescope.app.evaluator import Evaluator
+from prunescope.app.feeds.graph import BINS, blank, graph_rows
 from prunescope.app.feeds.kernel import MOST_UNITS, width_over
 from prunescope.app.feeds.layers import Snapshot, about, dead_words, snapshot
-from prunescope.app.feeds.others import epoch_of, other_run, same_layer
+from prunescope.app.feeds.others import epoch_of, fitted_epoch, other_run, same_layer
 from prunescope.app.feeds.words import chosen_layer, units
 from prunescope.app.figures import similarity as figures
 from prunescope.engine.geometry import (
-    ComponentCurve,
     cluster_labels,
-    components_at,
-    cutoff_inner_product,
-    drawn_edges,
-    edge_weight_distribution,
     edge_weights,
     force_layout,
-    largest_component,
     match_clusters,
-    spanning_edges,
 )
+from prunescope.engine.recent import Recent
 from prunescope.engine.store import LayerInfo, Run
 
-# Lines beyond these only blacken the picture; a spanning tree is always among them.
-DRAWN = 3000
-CUTOFFS = np.round(np.linspace(0, 1, 101), 2)
-# A bin for each step of the slider, so that its counts are the histogram's.
-BINS = len(CUTOFFS) - 1
 # Where the slider begins: enough edges to see structure, few enough to see through, whatever the layer.
 EDGES_A_UNIT = 2
 USUAL_CUTOFF = 0.8
@@ -39,6 +29,8 @@ USUAL_CUTOFF = 0.8
 FIRST_STEPS = 60
 # Epochs that the kernel width of activations is averaged over: each costs a run of the network.
 WIDTH_EPOCHS = 5
+# Widths by activations that have been measured: the graph and its groups ask for the same one.
+_measured_widths = Recent[tuple[Any, ...], float](64)
 
 
 @dataclass
@@ -77,8 +69,7 @@ class SimilarityFeed:
             raise ValueError(
                 "Activations are compared inside one network. Choose “weights”, or no other run, under “With”."
             )
-        until = float(run.epochs[-1]) if view["fit"] < 0 else float(view["fit"])
-        fitted = float(run.epochs[max(0, int(np.searchsorted(run.epochs, until, side="right")) - 1)])
+        fitted = fitted_epoch(run, view)
         memory = SimilarityMemory(
             run=run,
             layer=layer,
@@ -136,7 +127,7 @@ class SimilarityFeed:
         row = blank(memory.n_units) | {"sub": self._sub(run, memory, now, epoch)}
         if now.problem:
             return row | {"problem": now.problem}
-        weights, live = self._edges(run, memory, now, epoch, evaluator)
+        weights, live = edges_of(run, memory, now, epoch, evaluator)
         if live.sum() < 2:
             return row | {"problem": f"{layer.name} has one {units(layer)[:-1]} to look at: there are no pairs."}
         self._place(memory, now, weights, None if index else FIRST_STEPS)
@@ -145,40 +136,16 @@ class SimilarityFeed:
     def _begin_at_the_fit(self, run: Run, memory: SimilarityMemory, evaluator: Evaluator) -> None:
         """Places and colours begin at the fitted epoch, so that an epoch shown before its turn stands where it will."""
         now = merged(run, memory, memory.fitted)
-        if memory.by == "activations":
-            memory.width = self._activations_width(evaluator, run, memory)
         if not now.problem and memory.n_units > 1:
-            weights, _ = self._edges(run, memory, now, memory.fitted, evaluator)
+            weights, _ = edges_of(run, memory, now, memory.fitted, evaluator)
             self._place(memory, now, weights, None)
         # Not before: whoever asks again after a measurement has failed, or nobody waited for it, begins anew.
         memory.begun = True
-
-    @staticmethod
-    def _edges(
-        run: Run, memory: SimilarityMemory, now: Snapshot, epoch: float, evaluator: Evaluator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Edge weights of all units, and which of these can be joined at all."""
-        similar, live = cosines_of(now), now.live.copy()
-        if memory.by == "activations":
-            similar, live = correlations_of(evaluator, run, memory.layer, epoch)
-        weights = edge_weights(similar, memory.width)
-        # Units without a direction are like nobody.
-        weights[~live] = 0
-        weights[:, ~live] = 0
-        return weights, live
 
     def _place(self, memory: SimilarityMemory, now: Snapshot, weights: np.ndarray, steps: int | None) -> None:
         started = memory.positions is not None
         memory.positions = force_layout(weights, memory.laid, memory.positions, iterations=steps if started else None)
         self._name_clusters(memory, now)
-
-    @staticmethod
-    def _activations_width(evaluator: Evaluator, run: Run, memory: SimilarityMemory) -> float:
-        known = run.epochs[run.epochs <= memory.fitted]
-        some = known[np.unique(np.linspace(0, len(known) - 1, WIDTH_EPOCHS).round().astype(int))]
-        return float(
-            np.mean([((1 - correlations_of(evaluator, run, memory.layer, float(e))[0]) / 2).mean() for e in some])
-        )
 
     @staticmethod
     def _name_clusters(memory: SimilarityMemory, now: Snapshot) -> None:
@@ -238,6 +205,30 @@ def cosines_of(now: Snapshot) -> np.ndarray:
     return np.where(both, cosines, -1.0)
 
 
+def edges_of(
+    run: Run, memory: SimilarityMemory, now: Snapshot, epoch: float, evaluator: Evaluator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Edge weights of all units, and which of these can be joined at all."""
+    if memory.by == "activations":
+        if np.isnan(memory.width):
+            key = (run.path, run.created, memory.layer.name, memory.fitted)
+            memory.width = _measured_widths.once(key, lambda: _activations_width(evaluator, run, memory))
+        similar, live = correlations_of(evaluator, run, memory.layer, epoch)
+    else:
+        similar, live = cosines_of(now), now.live.copy()
+    weights = edge_weights(similar, memory.width)
+    # Units without a direction are like nobody.
+    weights[~live] = 0
+    weights[:, ~live] = 0
+    return weights, live
+
+
+def _activations_width(evaluator: Evaluator, run: Run, memory: SimilarityMemory) -> float:
+    known = run.epochs[run.epochs <= memory.fitted]
+    some = known[np.unique(np.linspace(0, len(known) - 1, WIDTH_EPOCHS).round().astype(int))]
+    return float(np.mean([((1 - correlations_of(evaluator, run, memory.layer, float(e))[0]) / 2).mean() for e in some]))
+
+
 def correlations_of(evaluator: Evaluator, run: Run, layer: LayerInfo, epoch: float) -> tuple[np.ndarray, np.ndarray]:
     """Correlations of the units' outputs, and which units' outputs vary at all."""
     with tempfile.TemporaryDirectory() as folder:
@@ -247,43 +238,6 @@ def correlations_of(evaluator: Evaluator, run: Run, layer: LayerInfo, epoch: flo
     varies = np.ones(len(matrix), dtype=bool)
     varies[told["constant"]] = False
     return matrix, varies
-
-
-def graph_rows(weights: np.ndarray, live: np.ndarray, width: float) -> dict[str, Any]:
-    """What the cutoff slider needs: edges to draw, and counts at each of its stops; among live units only."""
-    names = np.flatnonzero(live)
-    n, pairs = len(names), len(names) * (len(names) - 1) // 2
-    inside = weights if live.all() else weights[np.ix_(live, live)]
-    tree = spanning_edges(inside)
-    shown = drawn_edges(inside, max(DRAWN, n - 1))
-    # Counted from just below, with room for the rounding of a weight that equals a stop.
-    stops = CUTOFFS - figures.SAME_WEIGHT
-    groups = components_at(ComponentCurve(tree.weights), stops)
-    found = edge_weight_distribution(inside, width, BINS)
-    whole = blank(len(live))
-    return {
-        "inner": inner_words(width),
-        "found": [
-            group_words(int(count), int(most))
-            for count, most in zip(groups, largest_component(tree, stops), strict=True)
-        ],
-        "ends": fitted_in(whole["ends"], names[shown.pairs].ravel()),
-        "edge_weights": fitted_in(whole["edge_weights"], shown.weights),
-        "joins": fitted_in(whole["joins"], tree.weights),
-        "groups": groups,
-        "edges_all": np.round(found.reverse_cdf * pairs).astype(int),
-        "edges_drawn": (shown.weights[:, None] >= stops).sum(axis=0),
-        "counts": found.counts / pairs,
-        "reverse_cdf": found.reverse_cdf,
-        "orthogonal": found.orthogonal,
-    }
-
-
-def fitted_in(whole: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """``part`` at the beginning of a row as long as all epochs have it."""
-    full = whole.astype(part.dtype)
-    full[: len(part)] = part
-    return full
 
 
 def node_rows(now: Snapshot, memory: SimilarityMemory) -> dict[str, Any]:
@@ -299,38 +253,4 @@ def node_rows(now: Snapshot, memory: SimilarityMemory) -> dict[str, Any]:
         "norms": now.norms,
         "labels": labels,
         "group_lines": [units(memory.layer, int(count)) for count in counts],
-    }
-
-
-def group_words(count: int, largest: int) -> str:
-    if count == 1:
-        return "hang together as one group"
-    return "stand alone, each for itself" if largest == 1 else f"form {count} groups; the largest holds {largest}"
-
-
-def inner_words(width: float) -> list[str]:
-    """Each stop of the slider as an inner product; at 0, and below −1, any pair is joined."""
-    inner = [cutoff_inner_product(float(c), width) if c > 0 else -np.inf for c in CUTOFFS]
-    return ["any" if value <= -1 else f"≥ {value:.2f}".replace("-", "\N{MINUS SIGN}") for value in inner]
-
-
-def blank(n_units: int) -> dict[str, Any]:
-    """A row without anything in it, so that every row has all names."""
-    n_pairs = n_units * (n_units - 1) // 2
-    n_edges = min(max(DRAWN, n_units - 1), n_pairs)
-    nothing = np.full(n_units, np.nan)
-    return {
-        "problem": "",
-        "sub": "",
-        **dict.fromkeys(("inner", "found"), [""] * len(CUTOFFS)),
-        "ends": np.zeros(2 * n_edges, dtype=int),
-        "edge_weights": np.full(n_edges, -1.0),
-        "joins": np.full(n_units - 1, np.nan),
-        **dict.fromkeys(("groups", "edges_all", "edges_drawn"), np.zeros(len(CUTOFFS), dtype=int)),
-        "counts": np.full(BINS, np.nan),
-        "reverse_cdf": np.full(BINS + 1, np.nan),
-        "orthogonal": np.nan,
-        **dict.fromkeys(("x", "y", "sizes", "norms"), nothing),
-        "labels": np.zeros(n_units, dtype=int),
-        "group_lines": [""] * 64,
     }

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from prunescope.app.feeds.layers import Snapshot, about, snapshot
+from prunescope.app.feeds.others import fitted_epoch
 from prunescope.app.feeds.structure import correlation_words
 from prunescope.app.feeds.words import chosen_layer, epoch_text, units
 from prunescope.app.figures import spectrum as figures
@@ -47,8 +48,7 @@ class SpectrumFeed:
 
     def begin(self, run: Run, view: dict[str, Any]) -> SpectrumMemory:
         layer = chosen_layer(run, view["layer"])
-        until = float(run.epochs[-1]) if view["fit"] < 0 else float(view["fit"])
-        fitted = float(run.epochs[max(0, int(np.searchsorted(run.epochs, until, side="right")) - 1)])
+        fitted = fitted_epoch(run, view)
         final = snapshot(run, layer, fitted)
         cutoff = float(np.percentile(final.norms, view["cutoff"])) if not final.problem else np.nan
         rank = min(int(view["rank"]), layer.units, layer.fan_in)

@@ -178,7 +178,7 @@ def group_sizes(theme: Theme, stops: int, noun: str) -> dict[str, Any]:
         "layout": base_layout(
             theme,
             annotations=corner(theme, [(ref("group_said", pick="cut"), theme.data[0])], bottom=True),
-            xaxis=axis(theme, f"{noun} in the group", type="log", showgrid=False, tickformat="d", nticks=5),
+            xaxis=axis(theme, f"{noun} in the group", type="log", showgrid=False, tickformat="d", dtick="D2"),
             yaxis=axis(theme, "largest norm in it", rangemode="tozero"),
         ),
     }
@@ -219,11 +219,25 @@ def cosines(theme: Theme, side: int, noun: str) -> dict[str, Any]:
     }
 
 
-def embedding(theme: Theme, noun: str) -> dict[str, Any]:
-    """Units in a plane that means nothing but who is near whom."""
+def embedding(theme: Theme, noun: str, n_clusters: int) -> dict[str, Any]:
+    """Units in a plane that means nothing but who is near whom; colours by cluster."""
     hidden = {"visible": False}
+    data: list[dict[str, Any]] = []
+    for c in range(n_clusters):
+        which: dict[str, Any] = {"where": "emb_labels", "equals": c}
+        points, rings = picked_units(theme, "emb_x", "emb_y", noun, color=cluster_colour(theme, c))
+        data.append(
+            points
+            | {
+                "name": f"cluster {c + 1}",
+                "x": ref("emb_x", **which),
+                "y": ref("emb_y", **which),
+                "text": ref("@unit", like="emb_x", **which),
+                "hovertemplate": f"{noun} %{{text}}<extra>cluster {c + 1}</extra>",
+            }
+        )
     return {
-        "data": picked_units(theme, "emb_x", "emb_y", noun),
+        "data": [*data, rings],
         "layout": base_layout(
             theme,
             margin={"l": 8, "r": 8, "t": 8, "b": 8},

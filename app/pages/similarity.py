@@ -32,9 +32,8 @@ HOW_WEIGHTS = parts.paragraphs(
     "Source: Sources of Redundancy in Neural Networks.",
 )
 HOW_SIZES = parts.paragraphs(
-    "Each group at the cutoff: its size and the largest norm in it, by weights; Pearson's r over all groups, single "
-    "units "
-    "included.",
+    "Each group at the cutoff: its size and the largest norm of a weight vector in it; Pearson's r over all groups, "
+    "single units included.",
     "Source: Sources of Redundancy in Neural Networks.",
 )
 HOW_MATRIX = parts.paragraphs(
@@ -45,9 +44,10 @@ HOW_MATRIX = parts.paragraphs(
 )
 
 HOW_EMBEDDING = parts.paragraphs(
-    "Places in the plane from the angles between all units, by the method chosen, at the epoch for which it was "
-    "asked; it "
-    "does not follow the scrubber. t-SNE (perplexity 30, 4 × 250 iterations) and MDS (SMACOF) begin at the classical "
+    "Places in the plane from the angles between all units (by activations: the arc cosines of the outputs' "
+    "correlations), by the method chosen, at the epoch for which it was asked; it does not follow the scrubber. "
+    "Colours: the clusters of the weights at that epoch.",
+    "t-SNE (perplexity 30, 4 × 250 iterations) and MDS (SMACOF) begin at the classical "
     "scaling and show each step; Isomap joins ten neighbours, or as many more as hold the picture together; the "
     "spectral embedding takes a "
     "Gaussian of the angle. Distances between far groups mean little in t-SNE. Choose “none” to stop one under way.",

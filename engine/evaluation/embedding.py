@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from prunescope.engine.evaluation.readings import output_correlations
 from prunescope.engine.evaluation.subject import Subjects
 from prunescope.engine.geometry import cosine_matrix, unit_norms
 
@@ -90,7 +91,8 @@ METHODS: dict[str, tuple[Callable[[np.ndarray], Steps], int]] = {
 def embed(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     """Places of a layer's units in the plane, from the angles between them.
 
-    Units of norm 0 have no angle and get no place (null).
+    With ``by`` "activations", the angles whose cosines are the correlations of the units' outputs. Units of
+    norm 0, or whose output never varies, have no angle and get no place (null).
 
     Raises
     ------
@@ -99,11 +101,10 @@ def embed(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     """
     if ask["method"] not in METHODS:
         raise ValueError(f"method: {ask['method']!r} is unknown. Use one of {', '.join(METHODS)}.")
-    weights = subjects.store.run(ask["run"]).weights(ask["layer"], float(ask["epoch"])).astype(np.float64)
-    live = unit_norms(weights) > 0
+    similar, live = _alike(subjects, ask)
     if live.sum() < 5:
         raise ValueError(f"{ask['layer']}: {int(live.sum())} units with a direction are too few to embed. Take five.")
-    distances = np.arccos(cosine_matrix(weights[live]))
+    distances = np.arccos(similar)
     if distances.max() < 1e-6:
         raise ValueError(f"{ask['layer']}: all units point one way, so there is nothing to spread out.")
     method, steps = METHODS[ask["method"]]
@@ -112,3 +113,14 @@ def embed(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
         for unit, place in zip(np.flatnonzero(live), points, strict=True):
             full[unit] = [float(place[0]), float(place[1])]
         yield {"points": full, "step": step, "steps": steps}
+
+
+def _alike(subjects: Subjects, ask: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """(n_live, n_live) cosines, or correlations of outputs, and (n_units,) which units have any."""
+    if ask.get("by") == "activations":
+        found, _ = output_correlations(subjects, ask)
+        live = ~found.constant
+        return found.matrix[np.ix_(live, live)], live
+    weights = subjects.store.run(ask["run"]).weights(ask["layer"], float(ask["epoch"])).astype(np.float64)
+    live = unit_norms(weights) > 0
+    return cosine_matrix(weights[live]) if live.any() else np.zeros((0, 0)), live

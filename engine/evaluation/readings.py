@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from prunescope.engine.evaluation.subject import CannotEvaluate, Subject, Subjects
-from prunescope.engine.geometry import activation_correlations, neural_collapse
+from prunescope.engine.geometry import Correlations, activation_correlations, neural_collapse
 from torch import nn
 
 Answer = dict[str, Any]
@@ -56,14 +56,19 @@ def low_rank_swap(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
 
 def correlations(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:
     """Pearson correlations of a layer's outputs, written as an array to ``ask["path"]``, which the dashboard chose."""
+    found, observations = output_correlations(subjects, ask)
+    np.save(ask["path"], found.matrix.astype(np.float32), allow_pickle=False)
+    yield {"constant": np.flatnonzero(found.constant).tolist(), "observations": observations}
+
+
+def output_correlations(subjects: Subjects, ask: dict[str, Any]) -> tuple[Correlations, int]:
+    """Correlations of the outputs of ``ask["layer"]`` on training examples, and of how many observations."""
     subject = subjects.at(ask["run"], float(ask["epoch"]))
     inputs, _ = subject.calibration
     outputs = _seen_by(subject.model, ask["layer"], inputs, incoming=False)
     positions = int(np.prod(outputs.shape[2:], dtype=int))
     some = outputs[: max(2, OBSERVATIONS // positions)]
-    found = activation_correlations(some)
-    np.save(ask["path"], found.matrix.astype(np.float32), allow_pickle=False)
-    yield {"constant": np.flatnonzero(found.constant).tolist(), "observations": len(some) * positions}
+    return activation_correlations(some), len(some) * positions
 
 
 def collapse(subjects: Subjects, ask: dict[str, Any]) -> Iterator[Answer]:

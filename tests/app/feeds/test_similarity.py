@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from prunescope.app.feeds import FEEDS
+from prunescope.app.feeds.graph import CUTOFFS
 from prunescope.app.feeds.groups import block_means, matrix_side
 from prunescope.app.feeds.kernel import mean_distance
-from prunescope.app.feeds.similarity import CUTOFFS
 from prunescope.app.state import read_view
 from prunescope.engine.geometry import component_curve, components_at, cosine_matrix, edge_weights, kernel_width
 
@@ -116,6 +116,47 @@ def test_groups_have_their_size_and_largest_norm(recorded, rows_of):
     sizes = row["group_size"].reshape(-1, wide)[at(0.5)]
     norms = row["group_norm"].reshape(-1, wide)[at(0.5)]
     assert sorted(zip(sizes[:2].tolist(), norms[:2].tolist(), strict=True)) == [(2, 2), (2, 3)]
+
+
+class Outputs:
+    """An evaluator in whose network the outputs of units 0 and 2 go together, and unit 3's never vary."""
+
+    def ask(self, name: str, *, path: str, **_: Any) -> Iterator[dict[str, Any]]:
+        matrix = np.eye(4)
+        matrix[0, 2] = matrix[2, 0] = 1
+        np.save(path, matrix)
+        yield {"constant": [3]}
+
+
+def test_groups_by_activations_are_those_of_the_graph(recorded, rows_of):
+    run = recorded(w=[PAIRS])
+    [row] = rows_of("groups", run, Outputs(), by="activations")
+    wide = len(row["group_size"]) // len(CUTOFFS)
+    sizes = row["group_size"].reshape(-1, wide)[at(0.5)]
+    norms = row["group_norm"].reshape(-1, wide)[at(0.5)]
+    # By weights it would be 0 with 1 and 2 with 3.
+    lengths = np.linalg.norm(PAIRS, axis=1)
+    found = sorted(zip(sizes[np.isfinite(sizes)].tolist(), norms[np.isfinite(norms)].tolist(), strict=True))
+    assert found == [(1, pytest.approx(lengths[1])), (2, pytest.approx(lengths[[0, 2]].max()))]
+    [graph] = rows_of("similarity", run, Outputs(), by="activations")
+    assert graph["groups"][at(0.5)] == len(found)
+
+
+class Places:
+    """An evaluator that puts the units in a row, and remembers what it was asked."""
+
+    def ask(self, name: str, **asked: Any) -> Iterator[dict[str, Any]]:
+        self.asked = asked
+        yield {"points": [[float(i), 0.0] for i in range(4)], "step": 1, "steps": 1}
+
+
+def test_an_embedding_has_the_colours_of_the_clusters_and_asks_for_what_is_compared(recorded, rows_of):
+    evaluator = Places()
+    *_, row = rows_of("embedding", recorded(w=[PAIRS, PAIRS[::-1]]), evaluator, emb="mds", k="2", by="activations")
+    assert row["emb_x"].tolist() == [0, 1, 2, 3]
+    assert row["emb_labels"][0] == row["emb_labels"][1] != row["emb_labels"][2] == row["emb_labels"][3]
+    assert row["emb_said"] == "MDS of epoch 1, by activations"
+    assert evaluator.asked["by"] == "activations"
 
 
 def test_the_cosine_matrix_has_clusters_side_by_side(recorded, rows_of):

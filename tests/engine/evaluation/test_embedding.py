@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from prunescope.engine.evaluation.embedding import METHODS, embed
 from prunescope.engine.evaluation.subject import Subjects
+from prunescope.engine.geometry import activation_correlations
 from prunescope.engine.store import LayerInfo, Store
 
 
@@ -38,6 +39,21 @@ def test_two_groups_stay_apart_and_a_dead_unit_has_no_place(subjects, method):
     for own, group in enumerate(groups):
         nearest = np.linalg.norm(group[:, None] - centres, axis=2).argmin(axis=1)
         assert (nearest == own).all()
+
+
+def test_by_activations_units_whose_outputs_go_together_are_near(subjects, monkeypatch):
+    rng = np.random.default_rng(1)
+    signals = rng.standard_normal((200, 2))
+    outputs = signals[:, np.arange(30) % 2] + 0.1 * rng.standard_normal((200, 30))
+    outputs[:, 4] = 0.5  # never varies
+    found = activation_correlations(outputs)
+    monkeypatch.setattr("prunescope.engine.evaluation.embedding.output_correlations", lambda *_: (found, 200))
+    *_, last = embed(subjects, ask(subjects, "mds") | {"by": "activations"})
+    assert last["points"][4] is None
+    places = np.array([place or (np.nan, np.nan) for place in last["points"]])
+    even, odd = (np.nanmean(places[start::2], axis=0) for start in (0, 1))
+    nearer_even = np.linalg.norm(places - even, axis=1) < np.linalg.norm(places - odd, axis=1)
+    assert all(nearer_even[unit] == (unit % 2 == 0) for unit in range(30) if unit != 4)
 
 
 def test_the_same_question_gives_the_same_picture(subjects):
