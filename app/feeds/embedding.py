@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 from prunescope.app.evaluator import Evaluator
-from prunescope.app.feeds.layers import snapshot
 from prunescope.app.feeds.others import epoch_of, fitted_epoch
+from prunescope.app.feeds.similarity import named_clusters
 from prunescope.app.feeds.words import chosen_layer, epoch_text, units
 from prunescope.app.figures import similarity as figures
-from prunescope.engine.geometry import cluster_labels, match_clusters
 from prunescope.engine.recent import Recent
 from prunescope.engine.store import LayerInfo, Run
 
@@ -64,16 +63,14 @@ class EmbeddingFeed:
         key = (run.id, run.created, memory)
         known = self._done.get(key)
         if known is not None:
-            yield known
+            yield known | self._colours(run, memory)
             return
         name = f"{NAMES[memory.method]} of {epoch_text(memory.epoch)}"
         if memory.by == "activations":
             name += ", by activations"
-        row: dict[str, Any] = blank | {
-            "emb_labels": cluster_names(run, memory),
-            "emb_said": f"{name}: computing …",
-            "emb_problem": "",
-        }
+        row: dict[str, Any] = (
+            blank | self._colours(run, memory) | {"emb_said": f"{name}: computing …", "emb_problem": ""}
+        )
         yield row
         asked = evaluator.ask(
             "embed",
@@ -89,11 +86,16 @@ class EmbeddingFeed:
                 points = np.array([place or (np.nan, np.nan) for place in message["points"]])
                 going = "" if message["step"] == message["steps"] else f": step {message['step']} of {message['steps']}"
                 row = row | {"emb_x": points[:, 0], "emb_y": points[:, 1], "emb_said": name + going}
-                yield row
+                yield row | self._colours(run, memory)
         except ValueError as problem:
             yield row | {"emb_said": name, "emb_problem": figures.wrapped(str(problem))}
             return
         self._done.put(key, row)
+
+    @staticmethod
+    def _colours(run: Run, memory: EmbeddingMemory) -> dict[str, Any]:
+        labels = named_clusters(run, memory.layer, memory.n_clusters, memory.fitted, memory.epoch)
+        return {"emb_labels": labels}
 
     def templates(self, run: Run, memory: EmbeddingMemory, view: dict[str, Any], theme: Any) -> dict[str, Any]:
         drawn = (
@@ -102,15 +104,3 @@ class EmbeddingFeed:
             else {"embedding": figures.embedding(theme, units(memory.layer)[:-1], memory.n_clusters)}
         )
         return {"figures": drawn, "texts": {"similarity-embedding": {"$": "emb_said", "at": "epoch"}}, "lists": {}}
-
-
-def cluster_names(run: Run, memory: EmbeddingMemory) -> np.ndarray:
-    """(units,) the cluster of each unit at the embedded epoch, named as at the fitted one; 0 where not defined."""
-    names: np.ndarray | None = None
-    for epoch in (memory.fitted, memory.epoch):
-        now = snapshot(run, memory.layer, epoch)
-        if now.problem or not now.live.all():
-            continue
-        labels = cluster_labels(now.pairs, memory.n_clusters, seed=0, n_init=3)
-        names = labels if names is None else match_clusters(names, labels)[labels]
-    return np.zeros(memory.layer.units, dtype=int) if names is None else names

@@ -31,6 +31,8 @@ FIRST_STEPS = 60
 WIDTH_EPOCHS = 5
 # Widths by activations that have been measured: the graph and its groups ask for the same one.
 _measured_widths = Recent[tuple[Any, ...], float](64)
+# The clusters of each unit as the graph has named them, epoch by epoch, for the figures beside it.
+_named = Recent[tuple[Any, ...], np.ndarray](1024)
 
 
 @dataclass
@@ -131,6 +133,8 @@ class SimilarityFeed:
         if live.sum() < 2:
             return row | {"problem": f"{layer.name} has one {units(layer)[:-1]} to look at: there are no pairs."}
         self._place(memory, now, weights, None if index else FIRST_STEPS)
+        if memory.other is None and memory.labels is not None:
+            _named.put(_name_key(run, layer, memory.n_clusters, memory.fitted, epoch), memory.labels)
         return row | graph_rows(weights, live, memory.width) | node_rows(now, memory)
 
     def _begin_at_the_fit(self, run: Run, memory: SimilarityMemory, evaluator: Evaluator) -> None:
@@ -180,6 +184,24 @@ class SimilarityFeed:
             "texts": figures.texts(memory.n_units, noun, where, memory.by),
             "lists": {"similarity-groups": figures.group_list(theme, memory.n_clusters, networks)},
         }
+
+
+def named_clusters(run: Run, layer: LayerInfo, n_clusters: int, fitted: float, epoch: float) -> np.ndarray:
+    """(units,) the cluster of each unit as in the graph; named after the fitted epoch's where the graph is not there yet."""
+    known = _named.get(_name_key(run, layer, n_clusters, fitted, epoch))
+    if known is not None:
+        return known
+    names: np.ndarray | None = None
+    for at in (fitted, epoch):
+        now = snapshot(run, layer, at)
+        if not now.problem and now.live.all():
+            labels = cluster_labels(now.pairs, n_clusters, seed=0, n_init=3)
+            names = labels if names is None else match_clusters(names, labels)[labels]
+    return np.zeros(layer.units, dtype=int) if names is None else names
+
+
+def _name_key(run: Run, layer: LayerInfo, n_clusters: int, fitted: float, epoch: float) -> tuple[Any, ...]:
+    return run.path, run.created, layer.name, n_clusters, fitted, epoch
 
 
 def merged(run: Run, memory: SimilarityMemory, epoch: float) -> Snapshot:

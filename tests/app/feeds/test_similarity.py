@@ -142,12 +142,27 @@ def test_groups_by_activations_are_those_of_the_graph(recorded, rows_of):
     assert graph["groups"][at(0.5)] == len(found)
 
 
+def test_an_embedding_names_clusters_as_the_graph_does_once_the_graph_is_there(recorded, rows_of, random_layer):
+    run = recorded(w=[random_layer(12, 3, seed) for seed in range(6)])
+
+    def colours() -> list[int]:
+        *_, row = rows_of("embedding", run, Places(12), emb="mds", k="4")
+        return row["emb_labels"].tolist()
+
+    before = colours()
+    *_, graph = rows_of("similarity", run, k="4")
+    assert colours() == graph["labels"].tolist() != before
+
+
 class Places:
     """An evaluator that puts the units in a row, and remembers what it was asked."""
 
+    def __init__(self, n_units: int = 4) -> None:
+        self.n_units = n_units
+
     def ask(self, name: str, **asked: Any) -> Iterator[dict[str, Any]]:
         self.asked = asked
-        yield {"points": [[float(i), 0.0] for i in range(4)], "step": 1, "steps": 1}
+        yield {"points": [[float(i), 0.0] for i in range(self.n_units)], "step": 1, "steps": 1}
 
 
 def test_an_embedding_has_the_colours_of_the_clusters_and_asks_for_what_is_compared(recorded, rows_of):
