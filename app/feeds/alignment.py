@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from prunescope.app.feeds.others import epoch_of, other_run, same_layer
+from prunescope.app.feeds.layers import epoch_of
+from prunescope.app.feeds.others import other_run, same_layer
 from prunescope.app.feeds.words import chosen_layer, epoch_text, minus, signed, spelled, units
 from prunescope.app.figures import alignment as figures
 from prunescope.engine.geometry import angle_distribution, angle_null, match_clusters, weighted_null, z_score

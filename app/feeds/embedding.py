@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from prunescope.app.evaluator import Evaluator
-from prunescope.app.feeds.others import epoch_of, fitted_epoch
+from prunescope.app.feeds.layers import epoch_of, fitted_epoch
 from prunescope.app.feeds.similarity import named_clusters
 from prunescope.app.feeds.words import chosen_layer, epoch_text, units
 from prunescope.app.figures import similarity as figures

@@ -1,6 +1,7 @@
 """A layer's weights at one epoch, as far as geometry can speak of them: units with a direction, and why not others."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,3 +101,13 @@ def dead_words(layer: LayerInfo, live: np.ndarray) -> str:
     """How many units are left out because they have no direction; "" where none is."""
     dead = int((~live).sum())
     return f"{units(layer, dead)} of norm 0 left out" if dead else ""
+
+
+def epoch_of(run: Run, epoch: float) -> float:
+    """The run's recorded epoch for one of another run, or asked for: the last that is not later."""
+    return float(run.epochs[max(0, int(np.searchsorted(run.epochs, epoch + 1e-9, side="right")) - 1)])
+
+
+def fitted_epoch(run: Run, view: Mapping[str, Any]) -> float:
+    """The recorded epoch that a basis, clusters or a width are fitted until; the last one unless chosen."""
+    return float(run.epochs[-1]) if view["fit"] < 0 else epoch_of(run, float(view["fit"]))

@@ -1,10 +1,6 @@
 """The second network of a comparison: another run of the same log directory."""
 
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-from prunescope.app.feeds.layers import Snapshot, snapshot
+from prunescope.app.feeds.layers import Snapshot, epoch_of, snapshot
 from prunescope.engine.store import LayerInfo, Run, Store, StoreError
 
 
@@ -43,16 +39,6 @@ def same_layer(run: Run, other: Run, layer: LayerInfo) -> LayerInfo:
             "two layers are compared that read the same inputs. Choose another layer or run."
         )
     return found
-
-
-def epoch_of(other: Run, epoch: float) -> float:
-    """The other run's recorded epoch for this one: the last that is not later, so that both are equally trained."""
-    return float(other.epochs[max(0, int(np.searchsorted(other.epochs, epoch + 1e-9, side="right")) - 1)])
-
-
-def fitted_epoch(run: Run, view: Mapping[str, Any]) -> float:
-    """The recorded epoch that a basis, clusters or a width are fitted until; the last one unless chosen."""
-    return float(run.epochs[-1]) if view["fit"] < 0 else epoch_of(run, float(view["fit"]))
 
 
 def other_snapshot(other: Run, layer: LayerInfo, epoch: float) -> Snapshot:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from prunescope.app.evaluator import Evaluator
-from prunescope.app.feeds.layers import snapshot
-from prunescope.app.feeds.others import epoch_of, other_run, same_layer
+from prunescope.app.feeds.layers import epoch_of, snapshot
+from prunescope.app.feeds.others import other_run, same_layer
 from prunescope.app.feeds.words import chosen_layer, epoch_text
 from prunescope.app.figures import spectrum as figures
 from prunescope.engine.geometry import joint_svd, principal_angles

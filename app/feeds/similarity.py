@@ -9,8 +9,8 @@ import numpy as np
 from prunescope.app.evaluator import Evaluator
 from prunescope.app.feeds.graph import BINS, blank, graph_rows
 from prunescope.app.feeds.kernel import MOST_UNITS, width_over
-from prunescope.app.feeds.layers import Snapshot, about, dead_words, snapshot
-from prunescope.app.feeds.others import epoch_of, fitted_epoch, other_run, same_layer
+from prunescope.app.feeds.layers import Snapshot, about, dead_words, epoch_of, fitted_epoch, snapshot
+from prunescope.app.feeds.others import other_run, same_layer
 from prunescope.app.feeds.words import chosen_layer, units
 from prunescope.app.figures import similarity as figures
 from prunescope.engine.geometry import (

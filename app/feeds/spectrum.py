@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from prunescope.app.feeds.layers import Snapshot, about, snapshot
-from prunescope.app.feeds.others import fitted_epoch
+from prunescope.app.feeds.layers import Snapshot, about, fitted_epoch, snapshot
 from prunescope.app.feeds.structure import correlation_words
 from prunescope.app.feeds.words import chosen_layer, epoch_text, units
 from prunescope.app.figures import spectrum as figures

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from prunescope.app.feeds.others import epoch_of, other_run, same_layer
+from prunescope.app.feeds.layers import epoch_of
+from prunescope.app.feeds.others import other_run, same_layer
 from prunescope.app.feeds.words import chosen_layer, epoch_text, units
 from prunescope.app.figures import trajectories as figures
 from prunescope.engine.geometry import match_clusters, project_trajectory, spherical_kmeans

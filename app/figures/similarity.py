@@ -222,13 +222,14 @@ def cosines(theme: Theme, side: int, noun: str) -> dict[str, Any]:
 def embedding(theme: Theme, noun: str, n_clusters: int) -> dict[str, Any]:
     """Units in a plane that means nothing but who is near whom; colours by cluster."""
     hidden = {"visible": False}
+    points, rings = picked_units(theme, "emb_x", "emb_y", noun)
     data: list[dict[str, Any]] = []
     for c in range(n_clusters):
         which: dict[str, Any] = {"where": "emb_labels", "equals": c}
-        points, rings = picked_units(theme, "emb_x", "emb_y", noun, color=cluster_colour(theme, c))
         data.append(
             points
             | {
+                "marker": points["marker"] | {"color": cluster_colour(theme, c)},
                 "name": f"cluster {c + 1}",
                 "x": ref("emb_x", **which),
                 "y": ref("emb_y", **which),

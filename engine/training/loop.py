@@ -41,6 +41,7 @@ def fit(job: Job, journal: Journal, control: Control) -> bool:
                 check_finite(loss.item(), job)
                 if not attend(job, journal, control):
                     return False
+                save_if_due(job, journal)
         job.end_epoch()
         # Before the rest, which takes up what saving cost: on a disk that is busy writing, half a second.
         save_if_due(job, journal)
@@ -80,7 +81,6 @@ def attend(job: Job, journal: Journal, control: Control) -> bool:
     if wish == "stop":
         journal.checkpoint(job)
         return False
-    save_if_due(job, journal)
     return True
 
 

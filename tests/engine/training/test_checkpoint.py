@@ -2,14 +2,17 @@
 
 import io
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from prunescope.engine.training import checkpoint, job, session, train, train_run
 from prunescope.engine.training.checkpoint import CheckpointError, from_bytes, to_bytes
+from prunescope.engine.training.control import Control
 from prunescope.engine.training.environment import settled
 from prunescope.engine.training.job import new_job
+from prunescope.engine.training.journal import Journal
 from prunescope.engine.training.loop import step
 from torch import nn
 
@@ -185,6 +188,18 @@ def test_a_stop_asked_of_a_queued_run_holds(store, config):
     run = store.run(store.create_run(config.to_dict(), name="waiting"))
     run.request("stop")
     assert train_run(store, run.id).status == "stopped"
+
+
+def test_a_run_at_a_slow_pace_saves_each_epoch_once_before_it_rests(store, config, monkeypatch):
+    did = []
+    save, rest = Journal.checkpoint, Control.rest
+    monkeypatch.setattr(Journal, "checkpoint", lambda self, job: did.append(job.epoch) or save(self, job))
+    monkeypatch.setattr(Control, "rest", lambda self, seconds: did.append("rest") or rest(self, seconds))
+    # A pause of 100 times what saving costs makes the next checkpoint due again.
+    monkeypatch.setattr("prunescope.engine.training.journal.CHECKPOINT_PATIENCE", 0)
+    train(replace(config, epochs=3, min_epoch_seconds=0.2), store)
+    # The last one is that of the end.
+    assert did == [1, "rest", 2, "rest", 3, "rest", 3]
 
 
 def test_a_finished_run_is_not_trained_again(store, config, monkeypatch):
