@@ -173,6 +173,8 @@ window.prunescope = window.prunescope || {};
       }
       feed.error = "";
       for await (const frame of ps.frames(answer.body)) {
+        // Given up: what is at hand of it already would come twice, for another answer begins with the same rows.
+        if (controller.signal.aborted) return;
         take(feed, frame, view, wanted);
         if (feed.after && mayYield(feed)) { onChange(feed); controller.abort(); }
         // With the epoch on screen there already, the rest is drawn now and then: a page busy drawing hears no click.

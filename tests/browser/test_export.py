@@ -190,6 +190,29 @@ def test_a_replay_begins_at_the_first_epoch_and_ends_at_the_last(tab, run):
     page.wait_for_function("() => Number(document.querySelector('.scrub-range').value) === 5")
 
 
+def test_an_answer_given_up_while_parts_of_it_are_at_hand_adds_no_epoch_twice(tab, run):
+    page = opened(tab, f"/alignment?run={run}&epoch=0&follow=0")
+    epochs = page.evaluate(
+        """async () => {
+          const ps = window.prunescope, frames = ps.frames;
+          let begun = false;
+          // A whole answer in one piece, and the scrubber moves before it is read: as in a replay that has just begun.
+          ps.frames = async function* (body) {
+            const parts = [];
+            for await (const part of frames(body)) parts.push(part);
+            if (!begun) { begun = true; ps.set({ epoch: 2 }); }
+            yield* parts;
+          };
+          ps.set({ k: 3, layer: "" });
+          const feed = () => ps.feed("alignment");
+          while (!begun || feed().busy || feed().epochs.length < 6) await new Promise((done) => setTimeout(done, 20));
+          await new Promise((done) => setTimeout(done, 300));
+          return feed().epochs;
+        }"""
+    )
+    assert epochs == [0, 1, 2, 3, 4, 5]
+
+
 def test_a_run_opens_from_one_file_with_all_pages_and_asks_nobody(chromium, server, run, tmp_path):
     from prunescope.app import layout
     from prunescope.app.exporting import travel
