@@ -160,10 +160,7 @@ class SimilarityFeed:
         if not now.live.all():
             # A clustering of other units than before would rename them all.
             return
-        labels = cluster_labels(now.pairs, memory.n_clusters, seed=0, n_init=3)
-        if memory.labels is not None:
-            labels = match_clusters(memory.labels, labels)[labels]
-        memory.labels = labels
+        memory.labels = named_after(memory.labels, now, memory.n_clusters)
 
     @staticmethod
     def _sub(run: Run, memory: SimilarityMemory, now: Snapshot, epoch: float) -> str:
@@ -195,9 +192,14 @@ def named_clusters(run: Run, layer: LayerInfo, n_clusters: int, fitted: float, e
     for at in (fitted, epoch):
         now = snapshot(run, layer, at)
         if not now.problem and now.live.all():
-            labels = cluster_labels(now.pairs, n_clusters, seed=0, n_init=3)
-            names = labels if names is None else match_clusters(names, labels)[labels]
+            names = named_after(names, now, n_clusters)
     return np.zeros(layer.units, dtype=int) if names is None else names
+
+
+def named_after(before: np.ndarray | None, now: Snapshot, n_clusters: int) -> np.ndarray:
+    """(units,) clusters of a layer whose units all have a direction, with the names that they had before."""
+    labels = cluster_labels(now.pairs, n_clusters, seed=0, n_init=3)
+    return labels if before is None else match_clusters(before, labels)[labels]
 
 
 def _name_key(run: Run, layer: LayerInfo, n_clusters: int, fitted: float, epoch: float) -> tuple[Any, ...]:
